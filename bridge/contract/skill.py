@@ -1,0 +1,94 @@
+"""The skill catalogue: what a planner may ask for and a policy can be asked to do.
+
+It is part of the contract because planner and policy must agree on it and never import one another. A planner
+builds its grammar from it, a policy declares which entries it offers, `Subgoal` is checked against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from tandem.bridge.contract.errors import UnknownName
+
+
+class ArgumentKind(StrEnum):
+    """The types that an argument can have."""
+
+    TEXT = "text"  # words that name an entity, such as "red cube"
+    POINT = "point"  # a `CameraPoint`
+
+
+@dataclass(frozen=True)
+class ArgumentSpec:
+    """One argument of a skill: its name, type, whether it may be left out, and its meaning in words."""
+
+    name: str
+    kind: ArgumentKind
+    meaning: str
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class SkillSpec:
+    """One skill.
+
+    Attributes:
+        name: the verb.
+        meaning: what it does, in words that a model reads.
+        arguments: in order.
+        precondition: what must hold before it starts, in words.
+        timeout_s: default time budget in seconds.
+    """
+
+    name: str
+    meaning: str
+    arguments: tuple[ArgumentSpec, ...]
+    precondition: str
+    timeout_s: float
+
+    @property
+    def required(self) -> frozenset[str]:
+        """Names of the arguments that cannot be left out."""
+        return frozenset(a.name for a in self.arguments if a.required)
+
+
+def _text(name: str, meaning: str) -> ArgumentSpec:
+    return ArgumentSpec(name, ArgumentKind.TEXT, meaning)
+
+
+def _point(name: str, meaning: str) -> ArgumentSpec:
+    return ArgumentSpec(name, ArgumentKind.POINT, meaning, required=False)
+
+
+_OBJECT = (_text("object", "what to take, in words"), _point("point", "a camera point on it"))
+_TARGET = (_text("target", "where, in words"), _point("point", "a camera point on it"))
+
+SKILLS: Mapping[str, SkillSpec] = MappingProxyType({
+    skill.name: skill
+    for skill in (
+        SkillSpec("pick", "grasp an object from above and lift it", _OBJECT, "the gripper holds nothing", 20.0),
+        SkillSpec("place", "put the held object into or onto the target", _TARGET, "an object is held", 20.0),
+        SkillSpec("stack_on", "set the held object on top of another", _TARGET, "an object is held", 20.0),
+        SkillSpec("insert", "push the held peg into a hole", _TARGET, "a peg is held", 40.0),
+        SkillSpec("open", "pull a drawer open by its handle", _TARGET, "the gripper holds nothing", 30.0),
+        SkillSpec("close", "push a drawer shut", _TARGET, "the gripper holds nothing", 30.0),
+        SkillSpec("press", "press a button from above", _TARGET, "the gripper holds nothing", 20.0),
+        SkillSpec(
+            "push", "slide an object over the table to a place without grasping it",
+            (*_OBJECT, _text("target", "where to, in words"), _point("to", "a camera point of the place")),
+            "the gripper holds nothing", 30.0,
+        ),
+        SkillSpec("home", "return the arm to its rest pose", (), "none", 15.0),
+    )
+})
+"""The standard catalogue, by name, in a fixed order."""
+
+
+def skill_named(name: str, catalogue: Mapping[str, SkillSpec] = SKILLS) -> SkillSpec:
+    """The skill of that name, or `UnknownName` listing those that exist."""
+    if name not in catalogue:
+        raise UnknownName("skill", name, catalogue)
+    return catalogue[name]
