@@ -1,0 +1,32 @@
+"""The package list in pyproject.toml is written by hand; the folders on disk are what it has to say."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("bridge", "sim", "policies", "agent")
+LISTED = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+
+
+def _packages_on_disk() -> set[str]:
+    """Every folder of the four rooms that holds Python directly, as its import name."""
+    files = (path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return {".".join(("tandem", *path.parent.relative_to(ROOT).parts)) for path in files}
+
+
+def test_every_folder_with_python_is_listed():
+    missing = sorted(_packages_on_disk() - LISTED)
+    assert not missing, f"Add to [tool.setuptools] packages in pyproject.toml, or the wheel leaves them out: {missing}"
+
+
+def test_every_listed_package_has_a_folder():
+    absent = sorted(LISTED - _packages_on_disk())
+    assert not absent, f"Remove from [tool.setuptools] packages in pyproject.toml, or nothing installs: {absent}"
+
+
+@pytest.mark.parametrize("folder", ["launch", "tests"])
+def test_scripts_and_tests_are_no_packages(folder):
+    initialisers = [str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("__init__.py")]
+    assert not initialisers, f"{folder}/ is not installed and must not be importable: delete {initialisers}"
