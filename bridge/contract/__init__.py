@@ -25,6 +25,7 @@ from tandem.bridge.contract.errors import (
     UnknownName,
 )
 from tandem.bridge.contract.failure import FailureCode
+from tandem.bridge.contract.geometry import Target, TargetSource
 from tandem.bridge.contract.interfaces import Body, Planner, Policy, Subscriber, Verifier
 from tandem.bridge.contract.observation import LazyObservation, Observation, depth_key, image_key, snapshot
 from tandem.bridge.contract.plan import Attempt, CameraPoint, Outcome, Plan, PlanRequest, Subgoal, Verdict
@@ -76,6 +77,8 @@ __all__ = [
     "Subgoal",
     "Subscriber",
     "TandemError",
+    "Target",
+    "TargetSource",
     "UnknownName",
     "Verdict",
     "Verifier",
