@@ -36,7 +36,7 @@ test: $(light)  ## run the tests; one of them: make test ARGS=tests/bridge
 
 lint: $(light)  ## check style and that imports point down
 	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/lint-imports --no-cache
+	@$(VENV)/bin/lint-imports --no-cache --no-logo
 
 bench: $(light)  ## measure; make bench NAME=tasks ARGS="--seeds 50"
 	@$(python) launch/benchmark.py $(or $(NAME),sim) $(ARGS)

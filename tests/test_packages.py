@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("bridge", "sim", "policies", "agent")
-LISTED = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+LISTED = set(TOOLS["setuptools"]["packages"])
 
 
 def _packages_on_disk() -> set[str]:
@@ -24,6 +25,12 @@ def test_every_folder_with_python_is_listed():
 def test_every_listed_package_has_a_folder():
     absent = sorted(LISTED - _packages_on_disk())
     assert not absent, f"Remove from [tool.setuptools] packages in pyproject.toml, or nothing installs: {absent}"
+
+
+def test_imports_of_every_room_are_checked():
+    rooms = {f"tandem.{room}" for room in ROOMS if (ROOT / room / "__init__.py").exists()}
+    checked = set(TOOLS["importlinter"]["root_packages"])
+    assert checked == rooms, "Set root_packages of [tool.importlinter] in pyproject.toml to the rooms that exist"
 
 
 @pytest.mark.parametrize("folder", ["launch", "tests"])
