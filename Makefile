@@ -45,7 +45,7 @@ peers:  ## install the simulators that benchmarks compare with, outside this fol
 	@PYTHON="$(PYTHON)" launch/peers/setup.sh $(NAME)
 
 wheel: $(light)  ## build the wheel, install it into clean environments and smoke-test it
-	@$(python) tests/wheel/check.py
+	@tests/wheel/check.sh $(python)
 
 doctor: $(light)  ## check this machine, one line each with the remedy
 	@$(python) launch/doctor.py $(ARGS)
