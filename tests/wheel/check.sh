@@ -17,7 +17,7 @@ smoke() { # NAME EXTRAS: a fresh environment with these extras runs smoke_NAME.p
 }
 
 rm -rf build dist # or modules that have since been deleted would be packed again
-"$python" -m build --wheel --outdir dist . >"$scratch/build.log" || { cat "$scratch/build.log" >&2; exit 1; }
+"$python" -m build --wheel --outdir dist . >"$scratch/build.log" 2>&1 || { cat "$scratch/build.log" >&2; exit 1; }
 rm -rf build
 wheel=$(ls "$source"/dist/tandem-*.whl)
 if "$python" -m zipfile --list "$wheel" | grep -E '^(launch|tests|bridge|sim|policies|agent)/'; then

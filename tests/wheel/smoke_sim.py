@@ -4,6 +4,7 @@ from importlib import metadata
 
 import gymnasium
 import numpy as np
+
 import tandem.policies
 import tandem.sim
 
