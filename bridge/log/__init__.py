@@ -1,0 +1,10 @@
+"""The episode log: one crash-safe MCAP file per episode, how it is written, read, and shown.
+
+Needs the extra `log` (`pip install tandem[log]`); `tandem.bridge` itself never imports it.
+"""
+
+from tandem.bridge.log.file import next_free
+from tandem.bridge.log.pictures import PicturePolicy
+from tandem.bridge.log.recorder import Recorder
+
+__all__ = ["PicturePolicy", "Recorder", "next_free"]

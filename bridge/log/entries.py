@@ -1,0 +1,113 @@
+"""What the control thread hands to the writer: small, immutable, already copied where the world moves on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tandem.bridge.contract import observation as keys
+from tandem.bridge.contract.episode import Step
+from tandem.bridge.contract.observation import Observation
+from tandem.bridge.log.schemas import doubles
+
+_MEASURED = (keys.JOINT_POSITION, keys.JOINT_VELOCITY, keys.GRIPPER_OPENING, keys.TOOL_POSE)
+
+
+def nanoseconds(time_s: float) -> int:
+    """A body time as the log's stamp."""
+    return round(time_s * 1e9)
+
+
+def time_of(observation: Observation) -> int:
+    """The body time of an observation, ns."""
+    return nanoseconds(float(observation[keys.TIME][0]))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredEntry:
+    """What was measured after step `index`, and the simulator's state then; arrays as bytes of float64."""
+
+    time_ns: int
+    index: int
+    measured: tuple[bytes, ...]
+    state: bytes | None
+
+    @classmethod
+    def of(cls, observation: Observation, index: int, state: np.ndarray | None) -> MeasuredEntry:
+        """Copies what a later step would overwrite."""
+        measured = tuple([doubles(observation[key]) for key in _MEASURED])
+        return cls(time_of(observation), index, measured, None if state is None else doubles(state))
+
+
+@dataclass(frozen=True, slots=True)
+class StepEntry:
+    """One control step: what the policy put out, what was carried out, what was measured after it."""
+
+    time_ns: int
+    index: int
+    subgoal: int
+    phase: str
+    held: bool
+    wall_time: float
+    action: bytes
+    command: bytes
+    after: MeasuredEntry
+
+    @classmethod
+    def of(cls, step: Step, state: np.ndarray | None) -> StepEntry:
+        """Copies what a later step would overwrite."""
+        return cls(
+            time_of(step.before), step.index, step.subgoal, step.phase, step.held, time.time(),
+            doubles(step.action), doubles(step.command), MeasuredEntry.of(step.observation, step.index, state),
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes that this entry keeps alive, roughly."""
+        return 1024 + len(self.after.state or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureEntry:
+    """One array that was looked at, by its observation key. It belongs to the observation and is not copied."""
+
+    time_ns: int
+    key: str
+    array: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEntry:
+    """A sparse record, as JSON text for `topic`; with `message` it also becomes a line of the console log."""
+
+    time_ns: int
+    topic: str
+    text: str
+    message: str = ""
+    level: str = "Info"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadEntry:
+    """What opens a log: the manifest as JSON texts by key, and the files attached, (name, media type, content)."""
+
+    manifest: dict[str, str]
+    attachments: tuple[tuple[str, str, bytes], ...] = ()
+    state_metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TailEntry:
+    """What closes a log: the result as JSON texts by key."""
+
+    result: dict[str, str]
+
+
+def pictures_of(observation: Observation) -> dict[str, np.ndarray]:
+    """The images and depth maps that were looked at: of a plain mapping all that it holds."""
+    looked_at = getattr(observation, "looked_at", None)
+    arrays = looked_at() if looked_at is not None else observation
+    return {key: arrays[key] for key in arrays if key.startswith(("image.", "depth."))}

@@ -1,0 +1,210 @@
+"""Records an episode: a subscriber that costs the control thread microseconds and writes one MCAP file.
+
+`on_step` copies what the next step would overwrite and appends it to a backlog; encoding and writing happen on a
+thread of their own. In lockstep the default is to wait when the backlog is full, so nothing is ever lost; with
+`lossless=False` (a robot, a live clock) pictures and then steps are dropped, counted, and reported in the log itself.
+Events, plans and the score are never dropped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tandem.bridge.contract.episode import EpisodeResult, EpisodeStart, Event, EventKind, Step
+from tandem.bridge.contract.errors import LogUnwritable
+from tandem.bridge.contract.observation import Observation
+from tandem.bridge.log import channels
+from tandem.bridge.log.backlog import Backlog
+from tandem.bridge.log.entries import (
+    HeadEntry,
+    MeasuredEntry,
+    PictureEntry,
+    RecordEntry,
+    StepEntry,
+    TailEntry,
+    nanoseconds,
+    pictures_of,
+    time_of,
+)
+from tandem.bridge.log.file import MIN_FREE_BYTES, LogFile
+from tandem.bridge.log.pictures import PicturePolicy
+from tandem.bridge.log.plain import plain_json
+from tandem.bridge.log.writer import Writer
+
+FORMAT = 1  # of the log; a reader refuses a newer one
+QUEUE_BYTES = 64 * 2**20
+_STEP_RESERVE, _EVENT_RESERVE = 8 * 2**20, 16 * 2**20  # beyond the queue: pictures go first, then steps, events never
+_LEVELS = {EventKind.FAILURE: "Error", EventKind.RECOVERY: "Warning", EventKind.DISTURBANCE: "Warning"}
+
+
+class Recorder:
+    """Writes one episode into one new MCAP file. A `Subscriber`.
+
+    Use it as a context manager, or call `close`: an episode that ends without `on_episode_end` still leaves a log.
+
+    Args:
+        path: the file to make, `*.mcap`; it must not exist (see `next_free`).
+        state: gives the simulator's whole state (N,) float64; None for a body without one.
+        state_layout: what the numbers of the state are (bits, size, library version), plain types.
+        model: the model that the state belongs to, attached to the log; a function is called once, at the start.
+        model_name: file name of the attachment; its ending tells the kind.
+        pictures: which of the pictures that were looked at are kept, and how.
+        lossless: wait for the writer rather than drop anything.
+        queue_bytes: how much may wait to be written.
+        min_free_bytes: what the disk must have left at the start.
+
+    Attributes:
+        path: the file.
+        dropped: how many steps and pictures did not fit, by kind.
+
+    Raises `LogUnwritable` when the file cannot be made, and from then on at the next call once writing has failed.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        state: Callable[[], np.ndarray] | None = None,
+        state_layout: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
+        model: bytes | Callable[[], bytes] | None = None,
+        model_name: str = "model.mjb",
+        pictures: PicturePolicy | None = None,
+        lossless: bool = True,
+        queue_bytes: int = QUEUE_BYTES,
+        min_free_bytes: int = MIN_FREE_BYTES,
+    ):
+        self.path, self.dropped = Path(path), {"steps": 0, "pictures": 0}
+        self._state, self._layout, self._model, self._model_name = state, state_layout, model, model_name
+        self._pictures, self._lossless = pictures or PicturePolicy(), lossless
+        self._file = LogFile(self.path, min_free_bytes=min_free_bytes)
+        self._backlog = Backlog(queue_bytes)
+        self._writer: Writer | None = None
+        self._closed, self._reported, self._now = False, 0, 0
+        self._last: tuple[int, Observation] | None = None  # index and observation whose pictures are not yet taken
+        atexit.register(self.close)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def on_episode_start(self, start: EpisodeStart) -> None:
+        """Write the manifest and the model, then the first measurement and state."""
+        if self._closed or self._writer is not None:
+            raise LogUnwritable(f"{self.path} holds one episode already; make a new Recorder for the next")
+        head = self._head(start)
+        self._writer = Writer(self._file, self._backlog, self._pictures)
+        self._put(head, sum(len(data) for _, _, data in head.attachments))
+        self._now, self._last = time_of(start.observation), (0, start.observation)
+        self._put(MeasuredEntry.of(start.observation, -1, self._state and self._state()), 1024)
+
+    def on_step(self, step: Step) -> None:
+        """Take what the step holds; raises `LogUnwritable` if writing has failed."""
+        self._check()
+        self._take_pictures(step.before, step.index)
+        entry = StepEntry.of(step, self._state and self._state())
+        self._now, self._last = entry.after.time_ns, (step.index + 1, step.observation)
+        if not self._backlog.put(entry, entry.size, wait=self._lossless, reserve=_STEP_RESERVE):
+            self.dropped["steps"] += 1
+        elif self._lost > self._reported:
+            self._report_losses()
+
+    def on_event(self, event: Event) -> None:
+        """Write an event, and flush: it is safe from a crash moments later."""
+        self._check()
+        self._record(event)
+
+    def on_episode_end(self, result: EpisodeResult) -> None:
+        """Write the score and the result, close the file; raises `LogUnwritable` if any of it failed."""
+        self._check()
+        if self._last is not None:
+            self._take_pictures(self._last[1], self._last[0])
+        if self._lost > self._reported:
+            self._report_losses()
+        fields = {**result.to_dict(), "dropped": self.dropped}
+        score = {name: value for name, value in fields.items() if name not in ("attempts", "dropped")}
+        self._put(RecordEntry(self._now, channels.SCORE, plain_json(score)), 1024)
+        self._put(TailEntry({name: plain_json(value) for name, value in fields.items()}), 1024)
+        self.close()
+        self._writer.check()
+
+    def close(self) -> None:
+        """Write what waits and close. A log that never began is removed. Calling it twice is allowed."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        if self._writer is None:
+            self._file.discard()
+        else:
+            self._writer.close()
+
+    @property
+    def _lost(self) -> int:
+        return self.dropped["steps"] + self.dropped["pictures"]
+
+    def _check(self) -> None:
+        if self._writer is None:
+            raise LogUnwritable(f"{self.path}: no episode has started; on_episode_start comes first")
+        self._writer.check()
+        if self._closed:
+            raise LogUnwritable(f"{self.path} is closed")
+
+    def _put(self, entry: object, size: int) -> None:
+        self._backlog.put(entry, size, wait=True, reserve=_EVENT_RESERVE)
+
+    def _take_pictures(self, observation: Observation, index: int) -> None:
+        if self._last is not None and self._last[1] is not observation:
+            last, self._last = self._last, None
+            self._take_pictures(last[1], last[0])
+        self._last = None
+        if not self._pictures.keeps(index):
+            return
+        for key, array in pictures_of(observation).items():
+            if key.startswith("depth.") and not self._pictures.depth:
+                continue
+            entry = PictureEntry(time_of(observation), key, array)
+            if not self._backlog.put(entry, array.nbytes, wait=self._lossless):
+                self.dropped["pictures"] += 1
+
+    def _report_losses(self) -> None:
+        self._reported = self._lost
+        lost = ", ".join(f"{count} {kind}" for kind, count in self.dropped.items())
+        message = f"the disk is too slow, dropped so far: {lost}"
+        self._record(Event(EventKind.NOTE, self._now * 1e-9, message, {"dropped": dict(self.dropped)}), "Warning")
+
+    def _record(self, event: Event, level: str | None = None) -> None:
+        when, kind = nanoseconds(event.time_s), EventKind(event.kind)
+        fields = {"kind": kind, "time_s": event.time_s, "message": event.message, "wall_time": time.time()}
+        text = plain_json({**fields, "data": event.data})
+        level = level or _LEVELS.get(kind, "Info")
+        entry = RecordEntry(when, channels.EVENT_DATA, text, f"{kind}: {event.message}", level, str(kind))
+        self._put(entry, len(text) + 512)
+        if kind is EventKind.PLAN:
+            plan = plain_json(event.data)
+            self._put(RecordEntry(when, channels.PLAN, plan), len(plan) + 512)
+
+    def _head(self, start: EpisodeStart) -> HeadEntry:
+        layout = self._layout() if callable(self._layout) else self._layout or {}
+        model = self._model() if callable(self._model) else self._model
+        spec = start.spec.to_dict()
+        fields = {
+            **start.manifest, "log_format": FORMAT, "instruction": start.instruction, "robot": start.spec.robot,
+            "spec_digest": start.spec.digest(), "state_layout": layout, "pictures": asdict(self._pictures),
+            "lossless": self._lossless,
+        }
+        manifest = json.dumps(json.loads(plain_json({**fields, "spec": spec})), indent=1).encode()
+        attachments = [("manifest.json", "application/json", manifest)]
+        if model is not None:
+            attachments.append((self._model_name, "application/octet-stream", bytes(model)))
+        texts = {name: plain_json(value) for name, value in fields.items()}
+        return HeadEntry(texts, tuple(attachments), {name: str(value) for name, value in layout.items()})
