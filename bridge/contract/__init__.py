@@ -28,7 +28,7 @@ from tandem.bridge.contract.failure import FailureCode
 from tandem.bridge.contract.geometry import Target, TargetSource
 from tandem.bridge.contract.interfaces import Body, Planner, Policy, Subscriber, Verifier
 from tandem.bridge.contract.observation import LazyObservation, Observation, depth_key, image_key, snapshot
-from tandem.bridge.contract.plan import Attempt, CameraPoint, Outcome, Plan, PlanRequest, Subgoal, Verdict
+from tandem.bridge.contract.plan import Argument, Attempt, CameraPoint, Outcome, Plan, PlanRequest, Subgoal, Verdict
 from tandem.bridge.contract.skill import SKILLS, ArgumentKind, ArgumentSpec, SkillSpec, skill_named
 from tandem.bridge.contract.spec import BodySpec, CameraSpec, GripperSpec, StopBehaviour
 
@@ -37,6 +37,7 @@ __all__ = [
     "ActionChunk",
     "ActionKind",
     "ActionSpec",
+    "Argument",
     "ArgumentKind",
     "ArgumentSpec",
     "Attempt",

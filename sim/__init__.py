@@ -1,0 +1,1 @@
+"""MuJoCo worlds as bodies and as Gymnasium environments (`tandem/PickPlace-v0`, ...)."""

@@ -1,0 +1,50 @@
+"""Finds free places on the table, within the robot's reach and clear of one another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tandem.bridge.contract import InvalidOption
+from tandem.bridge.robots import Workspace
+
+TRIES = 2000
+EDGE_M = 0.015
+
+
+class Layout:
+    """Draws places in the robot's workspace, each a disc that overlaps no other.
+
+    Args:
+        workspace: where the gripper reaches.
+        rng: the random generator.
+    """
+
+    def __init__(self, workspace: Workspace, rng: np.random.Generator):
+        self._workspace, self._rng = workspace, rng
+        self._taken: list[tuple[np.ndarray, float]] = []
+
+    def reserve(self, xy: np.ndarray, radius_m: float) -> None:
+        """Keep a disc free of anything drawn later."""
+        self._taken.append((np.asarray(xy, float), radius_m))
+
+    def draw(self, radius_m: float, gap_m: float = EDGE_M, *, azimuth: tuple[float, float] | None = None) -> np.ndarray:
+        """(2,) centre of a free disc whose centre is reachable.
+
+        Args:
+            radius_m: of the disc.
+            gap_m: free space to any other disc.
+            azimuth: a narrower sector than the workspace's, rad.
+
+        Raises:
+            InvalidOption: the table is full; a lower difficulty has fewer things.
+        """
+        space = self._workspace
+        low, high = azimuth or (space.azimuth_low, space.azimuth_high)
+        for _ in range(TRIES):
+            reach = np.sqrt(self._rng.uniform(space.reach_min_m**2, space.reach_max_m**2))
+            angle = self._rng.uniform(low, high)
+            xy = reach * np.array([np.cos(angle), np.sin(angle)])
+            if all(np.linalg.norm(xy - other) > radius_m + taken + gap_m for other, taken in self._taken):
+                self.reserve(xy, radius_m)
+                return xy
+        raise InvalidOption("no free place left on the table for this robot; ask for a lower difficulty")

@@ -1,0 +1,107 @@
+"""What is true of a world: held, inside, on top, open, pressed. The measured side of every claim."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tandem.bridge.contract import Subgoal
+
+if TYPE_CHECKING:
+    from tandem.sim.truth import Truth
+
+AT_REST_M_S = 0.02
+ON_TOP_GAP_M = 0.012
+LIFTED_M = 0.02
+OPEN_FRACTION, SHUT_FRACTION = 0.7, 0.1
+HOME_TOLERANCE_RAD = 0.1
+PRESSED = 0  # index of the button's latch in MjData.userdata
+
+
+def at_rest(truth: Truth, name: str) -> bool:
+    """Slower than 2 cm/s."""
+    return bool(np.linalg.norm(truth.velocity(name)) < AT_REST_M_S)
+
+
+def bottom_z(truth: Truth, name: str) -> float:
+    """Height of the lowest point of an upright box around a loose thing."""
+    target = truth.target(name)
+    return float(target.surface[2] - target.size[2])
+
+
+def offset_in(truth: Truth, name: str, container: str) -> np.ndarray:
+    """(3,) position of a thing's centre in a container's body frame, m."""
+    (position, _), (origin, rotation) = truth.pose(name), truth.pose(container)
+    return rotation.T @ (position - origin)
+
+
+def inside(truth: Truth, name: str, container: str) -> bool:
+    """Its centre is within the walls of a bin, slot or drawer and below the rim (plus half of itself); let go, at rest."""
+    box, (x, y, z) = truth.entity(container), offset_in(truth, name, container)
+    half = truth.target(name).size[2] / 2
+    within = abs(x - box.surface[0]) < box.size[0] / 2 and abs(y - box.surface[1]) < box.size[1] / 2
+    low = box.surface[2] - 0.01 <= z <= box.rim + half
+    return bool(within and low and name not in truth.touched() and at_rest(truth, name))
+
+
+def on_top(truth: Truth, upper: str, lower: str) -> bool:
+    """It stands on the other thing, centred within half of its size, let go and at rest."""
+    above, below = truth.target(upper), truth.target(lower)
+    gap = bottom_z(truth, upper) - below.surface[2]
+    sideways = np.linalg.norm(above.surface[:2] - below.surface[:2])
+    near = abs(gap) < ON_TOP_GAP_M and sideways < min(below.size[:2]) / 2
+    return bool(near and upper not in truth.touched() and at_rest(truth, upper))
+
+
+def opened_fraction(truth: Truth, name: str) -> float:
+    """Travel of a drawer's joint, 0 shut to 1 fully open."""
+    joint = truth.world.model.joint(truth.entity(name).joint)
+    low, high = joint.range
+    return float((truth.world.data.joint(joint.id).qpos[0] - low) / (high - low))
+
+
+def pressed(truth: Truth) -> bool:
+    """The machine's button has been pressed since the episode began."""
+    return bool(truth.world.data.userdata[PRESSED] > 0)
+
+
+def lifted(truth: Truth, name: str) -> bool:
+    """Held by both fingers, and nothing but the gripper carries it."""
+    return truth.held() == name and bottom_z(truth, name) > LIFTED_M * truth.world.robot.workspace.reach_max_m
+
+
+def holds(truth: Truth, subgoal: Subgoal) -> bool | None:
+    """Whether the criterion of a subgoal holds in the world as it is now."""
+    words = subgoal.arguments
+    known = [str(words[key]) for key in ("object", "target") if key in words]
+    if any(name not in truth.world.entities for name in known):
+        return False
+    check = _CHECKS.get(subgoal.skill)
+    return None if check is None else check(truth, subgoal)
+
+
+def _placed(truth: Truth, subgoal: Subgoal) -> bool:
+    """Something loose that the gripper no longer touches is in, or on, the target."""
+    target = str(subgoal.arguments["target"])
+    relation = on_top if truth.entity(target).kind == "block" else inside
+    loose = [name for name, entity in truth.world.entities.items() if entity.loose and name != target]
+    return truth.held() is None and any(relation(truth, name, target) for name in loose)
+
+
+def _at_home(truth: Truth, subgoal: Subgoal) -> bool:
+    position = truth.world.measured()["joint_position"]
+    return bool(np.max(np.abs(position - truth.world.robot.home)) < HOME_TOLERANCE_RAD)
+
+
+_CHECKS = {
+    "pick": lambda truth, subgoal: lifted(truth, str(subgoal.arguments["object"])),
+    "place": _placed,
+    "stack_on": _placed,
+    "insert": _placed,
+    "push": lambda truth, subgoal: inside(truth, str(subgoal.arguments["object"]), str(subgoal.arguments["target"])),
+    "open": lambda truth, subgoal: opened_fraction(truth, str(subgoal.arguments["target"])) > OPEN_FRACTION,
+    "close": lambda truth, subgoal: opened_fraction(truth, str(subgoal.arguments["target"])) < SHUT_FRACTION,
+    "press": lambda truth, subgoal: pressed(truth),
+    "home": _at_home,
+}

@@ -1,0 +1,21 @@
+"""The tasks, by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tandem.bridge.contract import UnknownName
+from tandem.sim.tasks.pick_place import PickPlace
+from tandem.sim.tasks.task import Challenge, Task, Wish
+
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (PickPlace(),)})
+"""Every task, by name, in the order in which they are listed."""
+
+
+def task_named(name: str) -> Task:
+    """The task of that name, or `UnknownName` listing those that exist."""
+    if name not in TASKS:
+        raise UnknownName("task", name, TASKS)
+    return TASKS[name]
+
+
+__all__ = ["TASKS", "Challenge", "Task", "Wish", "task_named"]

@@ -1,0 +1,106 @@
+"""Put the red cube in the blue bin: one object, one bin, others to be left alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from tandem.bridge.contract import InvalidOption, Subgoal
+from tandem.sim import predicates
+from tandem.sim.furnish import Furnisher, draw_names
+from tandem.sim.scene import Scene
+from tandem.sim.tasks.steps import pick, place
+from tandem.sim.tasks.task import Wish
+from tandem.sim.truth import Truth
+from tandem.sim.vocabulary import COLOURS, SHAPES
+
+
+@dataclass(frozen=True)
+class PickPlaceChallenge:
+    """One object into one bin; see `Challenge`."""
+
+    thing: str
+    bin: str
+    instruction: str
+    infeasible: str | None
+
+    def success(self, truth: Truth) -> bool:
+        """The object lies in the bin, let go."""
+        return predicates.inside(truth, self.thing, self.bin)
+
+    def progress(self, truth: Truth) -> float:
+        """Half for lifting it, all for delivering it."""
+        return 1.0 if self.success(truth) else 0.5 * predicates.lifted(truth, self.thing)
+
+    def remaining(self, truth: Truth) -> tuple[Subgoal, ...]:
+        """Pick and place; only place if it is in the hand already."""
+        if self.success(truth):
+            return ()
+        delivery = place(truth, self.thing, self.bin)
+        return (delivery,) if truth.held() == self.thing else (pick(truth, self.thing), delivery)
+
+    def update(self, truth: Truth) -> None:
+        """Nothing to latch."""
+
+
+@dataclass(frozen=True)
+class PickPlace:
+    """The task; see `Task`. Harder worlds hold more objects and more bins."""
+
+    name: str = "pick_place"
+    summary: str = "put one object into a bin"
+    horizon_s: float = 90.0
+    phrasings: tuple[str, ...] = (
+        "put the {thing} in the {bin}",
+        "place the {thing} into the {bin}",
+        "move the {thing} to the {bin}",
+        "pick up the {thing} and drop it in the {bin}",
+        "the {thing} belongs in the {bin}",
+        "take the {thing} and put it in the {bin}, please",
+    )
+
+    def sample(self, scene: Scene, rng: np.random.Generator, wish: Wish) -> PickPlaceChallenge:
+        """One to five objects, one to three bins; the instruction names one of each."""
+        asked = self.understand(wish.instruction) if wish.instruction else None
+        thing, target = asked or (draw_names(rng, 1)[0], f"{rng.choice(list(COLOURS))} bin")
+        fault = None if wish.feasible else str(rng.choice(["no such object", "no such bin", "out of reach"]))
+        furnisher = Furnisher(scene, rng)
+        _add_bins(furnisher, target, wish.difficulty, absent=fault == "no such bin")
+        _add_blocks(furnisher, thing, wish.difficulty, fault)
+        reason = {
+            "no such object": f"there is no {thing}", "no such bin": f"there is no {target}",
+            "out of reach": f"the {thing} is out of reach",
+        }.get(fault)
+        phrase = wish.instruction or str(rng.choice(self.phrasings)).format(thing=thing, bin=target)
+        return PickPlaceChallenge(thing, target, phrase, reason)
+
+    def understand(self, instruction: str) -> tuple[str, str]:
+        """The object and the bin that words stand for, or `InvalidOption` with an example."""
+        words = instruction.lower()
+        thing = re.search(rf"\b({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})\b", words)
+        target = re.search(rf"\b({'|'.join(COLOURS)}) bin\b", words)
+        if not (thing and target):
+            raise InvalidOption(
+                f"pick_place does not understand {instruction!r}. Say for example "
+                f"{self.phrasings[0].format(thing='red cube', bin='blue bin')!r}; "
+                f"colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
+            )
+        return thing.group(), target.group()
+
+
+def _add_bins(furnisher: Furnisher, target: str, difficulty: float, *, absent: bool) -> None:
+    colours = [colour for colour in COLOURS if f"{colour} bin" != target]
+    others = [f"{colour} bin" for colour in furnisher.rng.choice(colours, size=round(2 * difficulty) + absent, replace=False)]
+    for name in others if absent else [target, *others]:
+        furnisher.bin(name)
+
+
+def _add_blocks(furnisher: Furnisher, thing: str, difficulty: float, fault: str | None) -> None:
+    n = 1 + round(4 * difficulty)
+    present = [] if fault in ("no such object", "out of reach") else [thing]
+    for name in draw_names(furnisher.rng, n, include=present, exclude=[] if present else [thing]):
+        furnisher.block(name)
+    if fault == "out of reach":
+        furnisher.distant_block(thing)

@@ -1,0 +1,116 @@
+"""A compiled scene that moves: physics, commands, measured state, save and restore. It knows no task."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from tandem.bridge.contract import InvalidOption, PhysicsDiverged
+from tandem.bridge.contract.observation import GRIPPER_OPENING, JOINT_POSITION, JOINT_VELOCITY, TIME, TOOL_POSE
+from tandem.sim.scene import Rates, Scene
+
+STATE = mujoco.mjtState.mjSTATE_INTEGRATION  # the only vector that restores bit for bit
+SETTLE_S = 0.3  # loose things come to rest before the episode begins
+COMMAND_UPDATES = 5  # per control step: targets ramp linearly, as a servo's interpolator does
+_BAD = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC,
+        mujoco.mjtWarning.mjWARN_BADCTRL)
+
+
+class World:
+    """Physics of one scene with one robot.
+
+    Args:
+        scene: the finished scene; it is compiled here.
+        rates: physics and control rates.
+
+    Attributes:
+        model: the compiled model.
+        data: its state.
+        entities: what can be named, by name.
+    """
+
+    def __init__(self, scene: Scene, rates: Rates):
+        self.robot, self.rates, self.entities = scene.robot, rates, dict(scene.entities)
+        self.model = scene.spec.compile()
+        self.data = mujoco.MjData(self.model)
+        names = (*self.robot.joint_names, "gripper")
+        self._actuators = np.array([self.model.actuator(name).id for name in names])
+        self._qpos = np.array([self.model.joint(name).qposadr[0] for name in self.robot.joint_names])
+        self._qvel = np.array([self.model.joint(name).dofadr[0] for name in self.robot.joint_names])
+        self._tool = self.model.site(self.robot.tool_site).id
+        updates = COMMAND_UPDATES if rates.substeps % COMMAND_UPDATES == 0 else rates.substeps
+        self._ramp, self._substeps = [(k + 1) / updates for k in range(updates)], rates.substeps // updates
+        self._state_size = mujoco.mj_stateSize(self.model, STATE)
+
+    def place_robot(self, joint_position: np.ndarray, opening: float) -> None:
+        """Put the arm at rest at a pose, commanded to stay there."""
+        gripper = self.robot.gripper
+        self.data.qpos[self._qpos], self.data.qvel[:] = joint_position, 0
+        share = gripper.command(opening) / len(gripper.joint_names)
+        for name in gripper.joint_names:
+            self.data.joint(name).qpos = share
+        self.data.ctrl[self._actuators] = (*joint_position, gripper.command(opening))
+
+    def settle(self) -> None:
+        """Let loose things come to rest, then set the clock to 0 and pass through the restore path."""
+        mujoco.mj_step(self.model, self.data, nstep=max(1, round(SETTLE_S * self.rates.physics_hz)))
+        self.data.time = 0.0
+        self._check()
+        self.restore(self.state())
+
+    def step(self, action: np.ndarray) -> None:
+        """Ramp the targets from the last to this action (n + 1,) over one control step of physics.
+
+        Raises:
+            PhysicsDiverged: MuJoCo warned of a bad state.
+        """
+        ctrl, actuators = self.data.ctrl, self._actuators
+        start = ctrl[actuators]
+        change = np.append(action[:-1], self.robot.gripper.command(action[-1])) - start
+        for fraction in self._ramp:
+            ctrl[actuators] = start + fraction * change
+            mujoco.mj_step(self.model, self.data, nstep=self._substeps)
+        self._check()
+        self._derive()
+
+    def _check(self) -> None:
+        for kind in _BAD:
+            if self.data.warning[kind].number:
+                raise PhysicsDiverged(
+                    f"MuJoCo reports {kind.name} at t = {self.data.time:.3f} s; the scene or the command is not physical"
+                )
+
+    def _derive(self) -> None:
+        """Positions of everything from qpos, without touching what the next step starts from."""
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_comPos(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
+    def measured(self) -> dict[str, np.ndarray]:
+        """What sensors of a real arm would give: joints, gripper opening, tool pose, time."""
+        data = self.data
+        pose = np.empty(7)
+        pose[:3] = data.site_xpos[self._tool]
+        mujoco.mju_mat2Quat(pose[3:], data.site_xmat[self._tool])
+        opening = self.robot.gripper.opening(float(data.actuator_length[self._actuators[-1]]))
+        return {
+            JOINT_POSITION: data.qpos[self._qpos],
+            JOINT_VELOCITY: data.qvel[self._qvel],
+            GRIPPER_OPENING: np.array([opening]),
+            TOOL_POSE: pose,
+            TIME: np.array([data.time]),
+        }
+
+    def state(self) -> np.ndarray:
+        """float64 `mjSTATE_INTEGRATION`: restoring it restores everything, bit for bit."""
+        state = np.empty(self._state_size)
+        mujoco.mj_getState(self.model, self.data, state, STATE)
+        return state
+
+    def restore(self, state: np.ndarray) -> None:
+        """Go to a state of this model. Raises `InvalidOption` when the size is another model's."""
+        if state.shape != (self._state_size,):
+            raise InvalidOption(f"state has shape {state.shape}, this model's is ({self._state_size},): another model?")
+        mujoco.mj_setState(self.model, self.data, state, STATE)
+        self._derive()
+        mujoco.mj_transmission(self.model, self.data)
