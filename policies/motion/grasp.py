@@ -1,0 +1,107 @@
+"""Choosing a grasp from above: along which of an object's two axes to close, which way round, and how deep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tandem.bridge.contract import FailureCode, GripperSpec, SkillFailed, Target
+from tandem.policies.motion.jaws import CLEARANCE_M, Jaws
+from tandem.policies.motion.kinematics import Arm
+from tandem.policies.motion.pose import beside, moved, top_down
+
+TIP_ABOVE_TABLE_M = 0.004
+_DEEPEST_M = 0.028
+_KEEP_BELOW_M = 0.008
+_EDGE_WEIGHT, _WIDTH_WEIGHT = 0.6, 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class Grasp:
+    """One grasp.
+
+    Attributes:
+        pose: (4, 4) of the tool when the fingers close.
+        width_m: of the object between the fingers.
+        yaw_offset_rad: the object's own x axis relative to the closing direction.
+        q: (n,) joint positions at the hover above it.
+    """
+
+    pose: np.ndarray
+    width_m: float
+    yaw_offset_rad: float
+    q: np.ndarray
+
+
+def tool_height(target: Target, gripper: GripperSpec) -> float:
+    """Height of the tool at the grasp: the tips reach below the top as far as the object and the table allow."""
+    top, height = float(target.surface[2]), float(target.size[2])
+    depth = min(max(height - _KEEP_BELOW_M, 0.6 * height), _DEEPEST_M)
+    tip = max(top - depth, TIP_ABOVE_TABLE_M)
+    return tip + gripper.finger_depth_m
+
+
+def closings(target: Target, jaws: Jaws) -> list[tuple[float, float]]:
+    """(angle of closing relative to the object's x axis, width) for the axes that fit between the fingers.
+
+    Raises:
+        SkillFailed: `GRASP_FAILED` when the object is too wide either way.
+    """
+    widest = jaws.widest_m - 2 * CLEARANCE_M
+    fitting = [
+        (angle, float(width)) for angle, width in zip((0.0, np.pi / 2), target.size[:2], strict=True) if width <= widest
+    ]
+    if not fitting:
+        raise SkillFailed(
+            FailureCode.GRASP_FAILED,
+            f"the object is {min(target.size[:2]) * 1e3:.0f} mm wide, the gripper takes {widest * 1e3:.0f} mm",
+        )
+    return [(angle + flip, width) for angle, width in fitting for flip in (0.0, np.pi)]
+
+
+def choose(target: Target, arm: Arm, near: np.ndarray, *, hover_m: float) -> Grasp:
+    """The best grasp from above.
+
+    Args:
+        target: the object.
+        arm: which arm.
+        near: (n,) present joint positions.
+        hover_m: how far above the grasp the arm will wait.
+
+    Raises:
+        SkillFailed: `GRASP_FAILED` when it is too wide, `UNREACHABLE` when no closing direction is in reach.
+    """
+    position = np.array([*target.surface[:2], tool_height(target, arm.spec.gripper)])
+    best: tuple[float, Grasp] | None = None
+    for angle, width in closings(target, arm.jaws):
+        pose = beside(top_down(position, target.yaw_rad + angle), arm.jaws.centre_open(width))
+        q = _reachable(pose, arm, near, hover_m)
+        if q is None:
+            continue
+        cost = _cost(q, arm, near) + _WIDTH_WEIGHT * width / arm.jaws.widest_m
+        if best is None or cost < best[0]:
+            best = cost, Grasp(pose, width, -angle, q)
+    if best is None:
+        raise SkillFailed(
+            FailureCode.UNREACHABLE,
+            f"no grasp from above is in reach at x {position[0]:.3f}, y {position[1]:.3f}, z {position[2]:.3f} m",
+        )
+    return best[1]
+
+
+def _reachable(pose: np.ndarray, arm: Arm, near: np.ndarray, hover_m: float) -> np.ndarray | None:
+    """(n,) at the hover, if the grasp below it is in reach on the same branch."""
+    for seed in arm.seeds(pose, near):
+        q = arm.ik(moved(pose, np.array([0.0, 0.0, hover_m])), seed)
+        if q is not None and arm.ik(pose, q) is not None:
+            return q
+    return None
+
+
+def _cost(q: np.ndarray, arm: Arm, near: np.ndarray) -> float:
+    """Small when the arm turns little and stays away from its joint limits."""
+    span = arm.high - arm.low
+    travel = float((np.abs(q - near) / span).max())
+    edge = float((np.abs(q - (arm.low + arm.high) / 2) / (span / 2)).max())
+    return travel + _EDGE_WEIGHT * max(0.0, edge - 0.7) / 0.3

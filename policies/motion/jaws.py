@@ -1,0 +1,96 @@
+"""How the fingers move, measured on the declared model: rays from the tool to either side, at several openings.
+
+A parallel gripper closes on the tool's own axis; a gripper with one fixed jaw holds an object beside it, by an amount
+that depends on the object's width. Skills need not know which it is.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from tandem.bridge.contract import BodySpec, InvalidSpec
+
+CLEARANCE_M = 0.003  # between an object and a finger on the way down
+_SAMPLES = 21
+
+
+class Jaws:
+    """The fingers of a body's gripper, along the closing direction (the tool's y).
+
+    Args:
+        spec: the body's specification.
+        model: its compiled kinematic model.
+
+    Raises:
+        InvalidSpec: the model has no actuator for a gripper.
+    """
+
+    def __init__(self, spec: BodySpec, model: mujoco.MjModel):
+        self._openings = np.linspace(0.0, 1.0, _SAMPLES)
+        self._low, self._high = _finger_faces(spec, model, self._openings)
+        self._widths = np.maximum.accumulate(self._high - self._low)
+
+    @property
+    def widest_m(self) -> float:
+        """Distance between the fingers when open."""
+        return float(self._widths[-1])
+
+    def width(self, opening: float) -> float:
+        """Distance between the fingers at an opening, m."""
+        return float(np.interp(opening, self._openings, self._widths))
+
+    def opening(self, width_m: float) -> float:
+        """The opening at which the fingers are that far apart, 0..1."""
+        return float(np.interp(width_m, self._widths, self._openings))
+
+    def centre(self, width_m: float) -> float:
+        """Where along the tool's y the middle of an object of that width is while it is held, m."""
+        opening = self.opening(width_m)
+        return float(np.interp(opening, self._openings, (self._low + self._high) / 2))
+
+    def centre_open(self, width_m: float) -> float:
+        """Where the middle of the object shall be between open fingers: nearly as held, and clear of both, m."""
+        low, high = self._low[-1] + width_m / 2 + CLEARANCE_M, self._high[-1] - width_m / 2 - CLEARANCE_M
+        return (low + high) / 2 if low > high else float(np.clip(self.centre(width_m), low, high))
+
+
+def _finger_faces(spec: BodySpec, model: mujoco.MjModel, openings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Faces of the fingers along the tool's y, below and above the tool, (T,) each."""
+    data = mujoco.MjData(model)
+    actuator = _gripper_actuator(spec, model)
+    site, low, high = model.site(spec.tool_site).id, [], []
+    for opening in openings:
+        _place_fingers(model, data, actuator, float(opening))
+        mujoco.mj_kinematics(model, data)
+        side = data.site_xmat[site].reshape(3, 3)[:, 1]
+        low.append(-_ray(model, data, data.site_xpos[site], -side))
+        high.append(_ray(model, data, data.site_xpos[site], side))
+    return np.array(low), np.array(high)
+
+
+def _gripper_actuator(spec: BodySpec, model: mujoco.MjModel) -> int:
+    names = [model.actuator(i).name for i in range(model.nu)]
+    others = [i for i, name in enumerate(names) if name not in spec.joint_names]
+    if len(others) != 1:
+        raise InvalidSpec(f"the kinematic model of {spec.robot!r} needs one actuator besides its joints', has {names}")
+    return others[0]
+
+
+def _place_fingers(model: mujoco.MjModel, data: mujoco.MjData, actuator: int, opening: float) -> None:
+    closed, opened = model.actuator_ctrlrange[actuator]
+    value = closed + opening * (opened - closed)
+    target = int(model.actuator_trnid[actuator, 0])
+    if model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT:
+        data.qpos[model.jnt_qposadr[target]] = value
+        return
+    first, count = model.tendon_adr[target], model.tendon_num[target]
+    joints, shares = model.wrap_objid[first : first + count], model.wrap_prm[first : first + count]
+    data.qpos[model.jnt_qposadr[joints]] = value / shares.sum()
+
+
+def _ray(model: mujoco.MjModel, data: mujoco.MjData, start: np.ndarray, direction: np.ndarray) -> float:
+    """Metres to the first surface, 0 when the start is within one (closed fingers)."""
+    geom = np.zeros(1, np.int32)
+    found = mujoco.mj_ray(model, data, start, direction, None, 1, -1, geom)
+    return max(0.0, float(found))

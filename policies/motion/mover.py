@@ -1,0 +1,249 @@
+"""The verbs that skills are written in: travel, line, settle, grip, release, and questions about what was measured.
+
+A `Mover` holds the newest observation and the last command; the policy refreshes both before it resumes a skill, so a
+skill reads like a recipe. It knows the arm, the gripper and where targets are, and nothing of the world besides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tandem.bridge.contract import (
+    BodySpec,
+    CameraPoint,
+    FailureCode,
+    Observation,
+    SkillFailed,
+    Subgoal,
+    Target,
+    TargetSource,
+)
+from tandem.bridge.contract import observation as keys
+from tandem.policies.motion import trajectory
+from tandem.policies.motion.kinematics import Arm
+from tandem.policies.motion.memory import Memory
+from tandem.policies.motion.motion import Motion, Moves
+from tandem.policies.motion.pace import Pace
+from tandem.policies.motion.pose import angle_between, at_height, between
+
+HELD_OPENING = 0.035  # closed further than this, the hand is empty
+_STALL = 0.012  # opening per look below which the fingers have stopped
+_TURN_M = 0.12  # metres of path that a radian of turning counts as
+_CORRIDOR_M = 0.10
+_THERE_M = 0.0005
+
+
+class Mover:
+    """See the module.
+
+    Args:
+        arm: its kinematics.
+        targets: finds targets.
+        pace: speeds.
+        memory: shared by all skills of a policy.
+    """
+
+    def __init__(self, arm: Arm, targets: TargetSource, pace: Pace, memory: Memory):
+        self.arm, self.targets, self.pace, self.memory = arm, targets, pace, memory
+        self.spec: BodySpec = arm.spec
+        self.observation: Observation = {}
+        self.command = np.zeros(self.spec.dof + 1)
+
+    # What was measured and commanded.
+
+    @property
+    def q(self) -> np.ndarray:
+        """(n,) joint positions last commanded."""
+        return self.command[:-1]
+
+    @property
+    def pose(self) -> np.ndarray:
+        """(4, 4) tool pose last commanded."""
+        return self.arm.fk(self.q)
+
+    @property
+    def measured_pose(self) -> np.ndarray:
+        """(4, 4) tool pose measured."""
+        return self.arm.fk(self.observation[keys.JOINT_POSITION])
+
+    @property
+    def opening(self) -> float:
+        """Measured opening of the gripper, 0..1."""
+        return float(self.observation[keys.GRIPPER_OPENING][0])
+
+    @property
+    def time_s(self) -> float:
+        """Body time of the newest observation."""
+        return float(self.observation[keys.TIME][0])
+
+    @property
+    def lag_m(self) -> np.ndarray:
+        """(3,) measured minus commanded tool position: what contact and motion leave behind."""
+        return self.measured_pose[:3, 3] - self.pose[:3, 3]
+
+    @property
+    def holding(self) -> bool:
+        """Something keeps the fingers from closing: told to close, and stalled partly open."""
+        return self.command[-1] < HELD_OPENING and self.opening > HELD_OPENING
+
+    @property
+    def width_m(self) -> float:
+        """Measured distance between the fingers."""
+        return self.arm.jaws.width(self.opening)
+
+    # Preconditions and targets.
+
+    def require_empty(self, skill: str) -> None:
+        """Raise `PRECONDITION_FAILED` when something is held."""
+        if self.holding:
+            raise SkillFailed(
+                FailureCode.PRECONDITION_FAILED, f"{skill} needs an empty gripper; it holds something (place it first)"
+            )
+        self.memory.held = None
+
+    def require_held(self, skill: str) -> None:
+        """Raise `PRECONDITION_FAILED` when nothing is held."""
+        if not self.holding:
+            self.memory.held = None
+            raise SkillFailed(FailureCode.PRECONDITION_FAILED, f"{skill} needs a held object; the gripper is empty")
+
+    def require_still_held(self, during: str) -> None:
+        """Raise `OBJECT_LOST` when the fingers have closed on nothing since."""
+        if not self.holding:
+            self.memory.held = None
+            raise SkillFailed(FailureCode.OBJECT_LOST, f"the object slipped out of the gripper during {during}")
+
+    def locate(self, subgoal: Subgoal, words: str, point: str = "point") -> Target:
+        """The target that two arguments of a subgoal stand for, in the newest observation."""
+        name = str(subgoal.arguments[words])
+        where = subgoal.arguments.get(point)
+        target = self.targets.locate(name, where if isinstance(where, CameraPoint) else None, self.observation)
+        self.memory.see(name, target)
+        return target
+
+    # Motions.
+
+    def follow(
+        self,
+        path: np.ndarray,
+        phase: str,
+        *,
+        opening: float | Sequence[float] | None = None,
+        look: int | None = None,
+        until: Callable[[], bool] | None = None,
+        loaded: bool = False,
+    ) -> Moves:
+        """Carry out joint positions (T, n), the gripper at an opening (or (T,) openings), as commanded when None."""
+        openings = np.broadcast_to(self.command[-1] if opening is None else opening, (len(path),))
+        yield Motion(np.column_stack([path, openings]), phase, look, until, loaded)
+
+    def hold(self, steps: int, phase: str, **options: object) -> Moves:
+        """Stay where the last command ended."""
+        yield from self.follow(np.tile(self.q, (steps, 1)), phase, **options)
+
+    def settle(self, phase: str, steps: int = 12, *, loaded: bool = False) -> Moves:
+        """Wait until the arm has caught up with its command and rests."""
+        yield from self.hold(steps, phase, look=1, until=self._rests, loaded=loaded)
+
+    def _rests(self) -> bool:
+        behind = np.abs(self.observation[keys.JOINT_POSITION] - self.q).max()
+        return bool(behind < 0.01 and np.abs(self.observation[keys.JOINT_VELOCITY]).max() < 0.05)
+
+    def joints(self, goal: np.ndarray, phase: str, **options: object) -> Moves:
+        """A joint move to (n,)."""
+        path = trajectory.joint_move(self.q, goal, self.pace.joints(self.spec), self.spec.dt_s)
+        yield from self.follow(path, phase, **options)
+
+    def line(self, goal: np.ndarray, phase: str, *, speed_m_s: float | None = None, **options: object) -> Moves:
+        """A straight line of the tool to a pose (4, 4)."""
+        path = self.line_path(goal, self.pace.line_m_s if speed_m_s is None else speed_m_s)
+        yield from self.follow(path, phase, **options)
+
+    def line_path(self, goal: np.ndarray, speed_m_s: float) -> np.ndarray:
+        """(T, n) joint positions of a straight line, slowed down where a joint would be too fast."""
+        start, q = self.pose, self.q
+        length = max(float(np.linalg.norm(goal[:3, 3] - start[:3, 3])), _TURN_M * angle_between(start, goal), 1e-4)
+        for _ in range(4):
+            along = trajectory.distance(length, self.pace.line(speed_m_s), self.spec.dt_s) / length
+            path = self.arm.track((between(start, goal, fraction) for fraction in along), q)
+            excess = float((trajectory.fastest(path, q, self.spec.dt_s) / self.spec.velocity_limit).max())
+            if excess <= 0.95:
+                return path
+            speed_m_s *= 0.85 / excess
+        raise SkillFailed(FailureCode.UNREACHABLE, "the straight path passes too close to a singularity")
+
+    def travel(self, goal: np.ndarray, phase: str, *, floor_m: float = 0.0, opening: float | None = None) -> Moves:
+        """Go to a pose (4, 4) above things: up, across in joint space, and down onto it.
+
+        Args:
+            goal: where to end.
+            phase: what it is for.
+            floor_m: the tool keeps at least this height on the way across.
+            opening: of the gripper on the way, as commanded when None.
+        """
+        start = self.pose
+        reach = self.memory.held.below_m if self.memory.held else self.spec.gripper.finger_depth_m
+        obstacle = self.memory.highest_near(start[:2, 3], goal[:2, 3], _CORRIDOR_M)
+        across = max(floor_m, obstacle + reach + 0.03, goal[2, 3])
+        if np.linalg.norm(goal[:2, 3] - start[:2, 3]) > 0.02:
+            yield from self.rise(across, phase, opening=opening)
+            yield from self._across(goal, across, phase, opening)
+        if np.linalg.norm(goal[:3, 3] - self.pose[:3, 3]) > _THERE_M:
+            yield from self.line(goal, phase, opening=opening)
+
+    def rise(self, height_m: float, phase: str, **options: object) -> Moves:
+        """Straight up to a height, or as far as the arm gets; nothing when it is there already."""
+        start = self.pose
+        if start[2, 3] > height_m - 0.005:
+            return
+        for part in (1.0, 0.75, 0.5, 0.25):
+            try:
+                path = self.line_path(at_height(start, start[2, 3] + part * (height_m - start[2, 3])), self.pace.line_m_s)
+            except SkillFailed:
+                continue
+            yield from self.follow(path, phase, **options)
+            return
+
+    def _across(self, goal: np.ndarray, height_m: float, phase: str, opening: float | None) -> Moves:
+        """A joint move to above the goal that nowhere sinks below the lower of its ends."""
+        for height in np.linspace(max(height_m, goal[2, 3]), goal[2, 3], 4):
+            above = at_height(goal, float(height))
+            try:
+                q = self.arm.reach(above, self.q)
+            except SkillFailed:
+                continue
+            path = trajectory.joint_move(self.q, q, self.pace.joints(self.spec), self.spec.dt_s)
+            if self.arm.heights(path).min() < min(self.pose[2, 3], above[2, 3]) - 0.02:
+                path = self.line_path(above, self.pace.line_m_s)
+            yield from self.follow(path, phase, opening=opening)
+            return
+        self.arm.reach(goal, self.q)
+
+    # The gripper.
+
+    def open_hand(self, phase: str, opening: float = 1.0) -> Moves:
+        """Open the fingers and wait until they have."""
+        steps = max(2, int(np.ceil(abs(opening - self.command[-1]) * self.pace.close_s / self.spec.dt_s)))
+        ramp = np.linspace(self.command[-1], opening, steps + 1)[1:]
+        yield from self.hold(steps, phase, opening=ramp, loaded=True)
+        yield from self._until_stalled(phase)
+        self.memory.held = None
+
+    def close_hand(self, phase: str) -> Moves:
+        """Close the fingers until they stall, on an object or on one another."""
+        begin = min(self.command[-1], self.opening)
+        steps = max(2, int(np.ceil(begin * self.pace.close_s / self.spec.dt_s)))
+        yield from self.hold(steps, phase, opening=np.linspace(begin, 0.0, steps + 1)[1:], loaded=True)
+        yield from self._until_stalled(phase)
+
+    def _until_stalled(self, phase: str) -> Moves:
+        before = [np.inf, np.inf]
+
+        def stalled() -> bool:
+            still = all(abs(self.opening - earlier) < _STALL for earlier in before)
+            before[:] = [before[1], self.opening]
+            return still
+
+        yield from self.hold(30, phase, look=1, until=stalled, loaded=True)
