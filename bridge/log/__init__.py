@@ -4,7 +4,9 @@ Needs the extra `log` (`pip install tandem[log]`); `tandem.bridge` itself never 
 """
 
 from tandem.bridge.log.file import next_free
+from tandem.bridge.log.manifest import manifest
 from tandem.bridge.log.pictures import PicturePolicy
+from tandem.bridge.log.reader import LogReader
 from tandem.bridge.log.recorder import Recorder
 
-__all__ = ["PicturePolicy", "Recorder", "next_free"]
+__all__ = ["LogReader", "PicturePolicy", "Recorder", "manifest", "next_free"]

@@ -14,16 +14,9 @@ from tandem.bridge.log import schemas
 from tandem.bridge.log.entries import HeadEntry, MeasuredEntry, PictureEntry, RecordEntry, StepEntry, TailEntry
 from tandem.bridge.log.file import LogFile
 from tandem.bridge.log.pictures import DEPTH_UNIT_M, PicturePolicy, digest, encode_depth, encode_image
+from tandem.bridge.log.topics import ACTION, COMMAND, EVENT, MEASURED, SEEN, STATE, picture_topic
 
 CHUNK_BYTES = 64 * 1024  # what a kill may cost, at most
-ACTION, COMMAND, MEASURED, STATE, SEEN = "/action", "/command", "/measured", "/sim/state", "/seen"
-EVENT, EVENT_DATA, PLAN, SCORE = "/event", "/event/data", "/plan", "/score"
-
-
-def picture_topic(key: str) -> str:
-    """Topic of an observation key: `image.front` is `/obs/front`, `depth.front` is `/obs/front/depth`."""
-    kind, camera = key.split(".", 1)
-    return f"/obs/{camera}" if kind == "image" else f"/obs/{camera}/depth"
 
 
 def _stamp(time_ns: int) -> Timestamp:

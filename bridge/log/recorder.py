@@ -21,7 +21,7 @@ import numpy as np
 from tandem.bridge.contract.episode import EpisodeResult, EpisodeStart, Event, EventKind, Step
 from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.contract.observation import Observation
-from tandem.bridge.log import channels
+from tandem.bridge.log import topics
 from tandem.bridge.log.backlog import Backlog
 from tandem.bridge.log.entries import (
     HeadEntry,
@@ -39,7 +39,6 @@ from tandem.bridge.log.pictures import PicturePolicy
 from tandem.bridge.log.plain import plain_json
 from tandem.bridge.log.writer import Writer
 
-FORMAT = 1  # of the log; a reader refuses a newer one
 QUEUE_BYTES = 64 * 2**20
 _STEP_RESERVE, _EVENT_RESERVE = 8 * 2**20, 16 * 2**20  # beyond the queue: pictures go first, then steps, events never
 _LEVELS = {EventKind.FAILURE: "Error", EventKind.RECOVERY: "Warning", EventKind.DISTURBANCE: "Warning"}
@@ -132,7 +131,7 @@ class Recorder:
             self._report_losses()
         fields = {**result.to_dict(), "dropped": self.dropped}
         score = {name: value for name, value in fields.items() if name not in ("attempts", "dropped")}
-        self._put(RecordEntry(self._now, channels.SCORE, plain_json(score)), 1024)
+        self._put(RecordEntry(self._now, topics.SCORE, plain_json(score)), 1024)
         self._put(TailEntry({name: plain_json(value) for name, value in fields.items()}), 1024)
         self.close()
         self._writer.check()
@@ -187,23 +186,23 @@ class Recorder:
         fields = {"kind": kind, "time_s": event.time_s, "message": event.message, "wall_time": time.time()}
         text = plain_json({**fields, "data": event.data})
         level = level or _LEVELS.get(kind, "Info")
-        entry = RecordEntry(when, channels.EVENT_DATA, text, f"{kind}: {event.message}", level, str(kind))
+        entry = RecordEntry(when, topics.EVENT_DATA, text, f"{kind}: {event.message}", level, str(kind))
         self._put(entry, len(text) + 512)
         if kind is EventKind.PLAN:
             plan = plain_json(event.data)
-            self._put(RecordEntry(when, channels.PLAN, plan), len(plan) + 512)
+            self._put(RecordEntry(when, topics.PLAN, plan), len(plan) + 512)
 
     def _head(self, start: EpisodeStart) -> HeadEntry:
         layout = self._layout() if callable(self._layout) else self._layout or {}
         model = self._model() if callable(self._model) else self._model
         spec = start.spec.to_dict()
         fields = {
-            **start.manifest, "log_format": FORMAT, "instruction": start.instruction, "robot": start.spec.robot,
+            **start.manifest, "log_format": topics.FORMAT, "instruction": start.instruction, "robot": start.spec.robot,
             "spec_digest": start.spec.digest(), "state_layout": layout, "pictures": asdict(self._pictures),
-            "lossless": self._lossless,
+            "lossless": self._lossless, "model": None if model is None else self._model_name,
         }
         manifest = json.dumps(json.loads(plain_json({**fields, "spec": spec})), indent=1).encode()
-        attachments = [("manifest.json", "application/json", manifest)]
+        attachments = [(topics.MANIFEST_FILE, "application/json", manifest)]
         if model is not None:
             attachments.append((self._model_name, "application/octet-stream", bytes(model)))
         texts = {name: plain_json(value) for name, value in fields.items()}

@@ -1,0 +1,85 @@
+"""What is needed to make an episode again: versions, machine, command line, code, and what the caller adds.
+
+Reads metadata only. No library is imported to learn its version.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "tandem", "numpy", "mujoco", "gymnasium", "mink", "daqp", "ruckig", "scipy", "opencv-python-headless", "mcap",
+    "foxglove-sdk", "protobuf", "av", "torch", "torchvision", "transformers", "xgrammar", "safetensors", "pyzmq",
+    "msgpack",
+)
+ENVIRONMENT = ("MUJOCO_GL", "PYOPENGL_PLATFORM", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+_GIT_S = 5.0
+
+
+def manifest(**given: Any) -> dict[str, Any]:
+    """Everything known about this process, then what is given (seeds, resolved options, models), plain types.
+
+    A given name replaces one of the same name, so a caller that knows better has the last word.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "python": platform.python_version(),
+        "versions": versions(LIBRARIES),
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "cpus": os.cpu_count(),
+        "environment": {name: os.environ.get(name) for name in ENVIRONMENT},
+        "argv": list(sys.argv),
+        "git": dict(_git(Path(__file__).parent)),
+        **given,
+    }
+
+
+def versions(names: Iterable[str]) -> dict[str, str | None]:
+    """Version of each distribution, None for one that is not installed."""
+    return {name: _version(name) for name in names}
+
+
+@cache
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+@cache
+def _git(folder: Path) -> tuple[tuple[str, Any], ...]:
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
+    return (("commit", commit or None), ("dirty", None if changes is None else bool(changes)))
+
+
+def _ask_git(folder: Path, *arguments: str) -> str | None:
+    """What git answers, None where there is no git or no repository."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=_GIT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
