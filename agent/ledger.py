@@ -1,0 +1,98 @@
+"""What an episode has tried and seen so far, and the result that it makes in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tandem.agent.broadcast import Broadcast
+from tandem.agent.drive import Drive
+from tandem.agent.failures import UNTRUSTED
+from tandem.bridge.contract import (
+    Attempt,
+    EpisodeResult,
+    EventKind,
+    FailureCode,
+    LogUnwritable,
+    Observation,
+    Outcome,
+    Subgoal,
+    Verdict,
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why an episode is over: what the agent claims, the failure's code if it claims nothing, the reason in words."""
+
+    claimed: bool
+    failure: FailureCode | None
+    reason: str
+
+
+class Ledger:
+    """The record of one episode.
+
+    Attributes:
+        attempts: every subgoal tried, in order.
+        subgoals: those of the last plan that had any.
+        before: by index in that plan, the observation that the verifier compares with.
+        seen: by index in that plan, the verifier's last word.
+        plans: planner calls so far.
+        privileged: ground truth was used.
+    """
+
+    def __init__(self, *, privileged: bool):
+        self.attempts: list[Attempt] = []
+        self.plans, self.privileged = 0, privileged
+        self.started_s = time.perf_counter()
+        self.begin(())
+
+    def begin(self, subgoals: tuple[Subgoal, ...]) -> None:
+        """A new plan: nothing of it was seen yet."""
+        self.subgoals = subgoals
+        self.before: dict[int, Observation] = {}
+        self.seen: dict[int, Verdict] = {}
+
+    def done(self, i: int) -> bool:
+        """Whether the verifier's last word on the i-th subgoal of the present plan is success."""
+        return i in self.seen and self.seen[i].outcome is Outcome.SUCCESS
+
+    def result(
+        self, ending: Ending, drive: Drive, score: Callable[[], tuple[bool, float]] | None, expected: bool | None
+    ) -> EpisodeResult:
+        """Claim, sight and measurement side by side. Ground truth is not asked of a body that cannot be trusted."""
+        known = score is not None and drive.observation and ending.failure not in UNTRUSTED
+        measured, progress = score() if known else (None, None)
+        return EpisodeResult(
+            claimed=ending.claimed, seen=all(map(self.done, range(len(self.subgoals)))) if self.seen else None,
+            measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,
+            reason=ending.reason, progress=progress, attempts=tuple(self.attempts), steps=drive.steps,
+            plans=self.plans, body_s=drive.elapsed_s, wall_s=time.perf_counter() - self.started_s,
+            privileged=self.privileged, expected=expected,
+        )
+
+
+def finish(
+    ledger: Ledger, ending: Ending, drive: Drive, broadcast: Broadcast,
+    score: Callable[[], tuple[bool, float]] | None, expected: bool | None,
+) -> EpisodeResult:
+    """The result, after everybody has heard it. A log that cannot be finished makes it a failure."""
+    result = ledger.result(_announced(ending, drive), drive, score, expected)
+    for error in broadcast.end(result):
+        if not isinstance(error, LogUnwritable):
+            raise error
+        result = replace(result, claimed=False, failure=FailureCode.LOG_UNWRITABLE, reason=str(error))
+    return result
+
+
+def _announced(ending: Ending, drive: Drive) -> Ending:
+    """The failure told as an event; a log that cannot take even that becomes the failure."""
+    if ending.failure is None or not drive.observation:
+        return ending
+    try:
+        drive.event(EventKind.FAILURE, ending.reason, code=str(ending.failure), detail=ending.reason)
+    except LogUnwritable as error:
+        return Ending(False, FailureCode.LOG_UNWRITABLE, str(error))
+    return ending

@@ -1,0 +1,261 @@
+"""The agent: perceive, plan, preflight, act for a bounded number of steps, verify, recover.
+
+It knows the order of things and nothing else. What it claims rests on the verifier and the planner; ground truth, where
+there is any, is written beside the claim (`measured`) and never decides anything. Read it from top to bottom.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from tandem.agent.broadcast import Broadcast
+from tandem.agent.clock import Clock, Lockstep
+from tandem.agent.drive import Drive
+from tandem.agent.failures import NAMED, UNTRUSTED, code_of, words_of
+from tandem.agent.ledger import Ending, Ledger, finish
+from tandem.agent.preflight import check_chunk, preflight
+from tandem.agent.recover import Budget, Limits, Recovery, without_points
+from tandem.bridge.contract import (
+    ActionKind,
+    Attempt,
+    Body,
+    EpisodeResult,
+    EventKind,
+    FailureCode,
+    InvalidPlan,
+    Observation,
+    Outcome,
+    Plan,
+    Planner,
+    PlannerFailed,
+    PlanRequest,
+    Policy,
+    SkillFailed,
+    Subgoal,
+    Subscriber,
+    UnknownName,
+    Verdict,
+    Verifier,
+    snapshot,
+)
+
+T = TypeVar("T")
+
+
+class Agent:
+    """Carries out instructions on a body.
+
+    Args:
+        body: what moves; the caller closes it.
+        planner: instruction to subgoals.
+        policy: subgoal to actions. An attribute `action_kind` says for which action layout it is made, if not Tandem's.
+        verifier: judges each subgoal.
+        measure: the true criterion of a subgoal now, for the record only.
+        score: the true success and progress (0..1) now, for the record only.
+        clock: who pays for thinking; lockstep if left out.
+        limits: how much an episode may cost; the standard ones if left out.
+        subscribers: told of everything, in order.
+        privileged: the policy or verifier uses ground truth; camera pictures are then not looked at in preflight.
+    """
+
+    def __init__(
+        self, body: Body, planner: Planner, policy: Policy, verifier: Verifier, *,
+        measure: Callable[[Subgoal], bool | None] | None = None, score: Callable[[], tuple[bool, float]] | None = None,
+        clock: Clock | None = None, limits: Limits | None = None, subscribers: Iterable[Subscriber] = (),
+        privileged: bool = False,
+    ):
+        self.body, self.planner, self.policy, self.verifier = body, planner, policy, verifier
+        self.measure, self.score, self.privileged = measure, score, privileged
+        self.clock, self.limits, self.subscribers = clock or Lockstep(), limits or Limits(), tuple(subscribers)
+
+    def run(
+        self, instruction: str, *, seed: int | None, options: Mapping[str, Any] | None = None,
+        manifest: Mapping[str, Any] | None = None, expected: bool | None = None,
+    ) -> EpisodeResult:
+        """One episode. Failures of the task, of the body and Ctrl-C are results; mistakes in programs are raised.
+
+        Args:
+            instruction: the task in plain words.
+            seed: for the body's reset.
+            options: for the body's reset.
+            manifest: what the log keeps to make the episode again, plain types.
+            expected: whether the instruction is feasible at all, None when unknown.
+        """
+        episode = _Episode(self, instruction)
+        try:
+            episode.drive.start(instruction, seed, options, manifest or {})
+            ending = episode.pursue()
+        except NAMED as error:
+            ending = Ending(False, code_of(error), words_of(error))
+        except Exception as error:
+            mistake = f"a mistake in a program: {type(error).__name__}: {error}"
+            episode.end(Ending(False, FailureCode.INTERRUPTED, mistake), expected)
+            raise
+        return episode.end(ending, expected)
+
+
+class _Episode:
+    """One run of an agent: the loop itself."""
+
+    def __init__(self, agent: Agent, instruction: str):
+        self.agent, self.instruction = agent, instruction
+        self.broadcast = Broadcast(agent.subscribers)
+        self.drive = Drive(agent.body, self.broadcast, agent.limits.steps)
+        self.budget = Budget(agent.limits)
+        self.ledger = Ledger(privileged=agent.privileged or getattr(agent.verifier, "privileged", False))
+        self.epoch = 0
+
+    def pursue(self) -> Ending:
+        """Plan and carry out until the planner finds nothing left to do and the verifier has seen all of it done."""
+        plan = self.plan()
+        while plan.subgoals:
+            unremedied = self.carry_out(plan.subgoals)
+            plan = self.plan()  # a replan after a failure; otherwise a last look at whether anything is left
+            if plan.subgoals and not self.budget.replan():
+                last = f"; the last failure: {unremedied.failure}: {unremedied.detail}" if unremedied else ""
+                return Ending(False, FailureCode.BUDGET_EXHAUSTED, f"no replans are left{last}")
+        if not plan.feasible:
+            return Ending(False, FailureCode.INFEASIBLE, plan.reason)
+        return self.conclude()
+
+    def plan(self) -> Plan:
+        """Ask the planner what is left to do, given all that was tried."""
+        cameras = tuple(camera.name for camera in self.drive.spec.cameras)
+        request = PlanRequest(
+            self.instruction, self.drive.observation, self.agent.policy.skills, tuple(self.ledger.attempts), cameras
+        )
+        plan = self.think("planner", lambda: self.agent.planner.plan(request))
+        self.ledger.plans += 1
+        self.ledger.privileged |= plan.privileged
+        words = ", then ".join(map(str, plan.subgoals)) or plan.reason or "nothing is left to do"
+        self.drive.event(EventKind.PLAN, words, **plan.to_dict(), latency_s=self.thought_s)
+        return plan
+
+    def carry_out(self, subgoals: tuple[Subgoal, ...]) -> Attempt | None:
+        """Try the subgoals in order. None when each was seen done; else the attempt that needs a new plan."""
+        self.ledger.begin(subgoals)
+        self.budget.new_plan()
+        todo, i = list(subgoals), 0
+        while i < len(todo):
+            attempt = self.attempt(i, todo)
+            if attempt.failure is None:
+                i += 1
+                continue
+            match self.recover(attempt, i):
+                case Recovery.REPLAN:
+                    return attempt
+                case Recovery.BACK_UP:
+                    first = self.last_holding(i, todo) + 1
+                    todo[first:i] = [without_points(subgoal) for subgoal in todo[first:i]]
+                    i = first
+        return None
+
+    def attempt(self, i: int, todo: list[Subgoal]) -> Attempt:
+        """One subgoal: preflight, act, verify. Whatever goes wrong is written down as a code."""
+        subgoal, start_s = todo[i], self.drive.time_s
+        self.drive.subgoal = number = len(self.ledger.attempts)
+        place = {"index": i, "of": len(todo), "attempt": number}
+        claimed, verdict, failure, detail = False, None, None, ""
+        self.ledger.seen.pop(i, None)
+        try:
+            self.drive.event(EventKind.SUBGOAL_START, str(subgoal), **place, **subgoal.to_dict())
+            self.check(subgoal)
+            self.ledger.before[i] = snapshot(self.drive.observation, self.agent.verifier.observes)
+            self.act(subgoal)
+            claimed = True
+            self.ledger.seen[i] = verdict = self.verify(subgoal, self.ledger.before[i])
+            if verdict.outcome is not Outcome.SUCCESS:
+                failure = FailureCode.CRITERION_NOT_MET
+            detail = verdict.evidence
+        except NAMED as error:
+            failure, detail = code_of(error), words_of(error)
+        known = self.agent.measure is not None and failure not in UNTRUSTED
+        measured = self.agent.measure(subgoal) if known else None
+        attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, self.drive.time_s)
+        self.ledger.attempts.append(attempt)
+        self.drive.event(EventKind.SUBGOAL_END, failure or "done", **place, **attempt.to_dict())
+        self.drive.subgoal = -1
+        return attempt
+
+    def check(self, subgoal: Subgoal) -> None:
+        """Preflight. A subgoal that names what is not there is the planner's failure."""
+        agent, drive = self.agent, self.drive
+        kind = getattr(agent.policy, "action_kind", ActionKind.JOINT_POSITION_GRIPPER)
+        age_s, look = agent.limits.max_age_s, not agent.privileged
+        try:
+            preflight(subgoal, drive.observation, drive.spec, agent.policy.skills, kind, max_age_s=age_s, look=look)
+        except (UnknownName, InvalidPlan) as reason:
+            raise PlannerFailed(f"{subgoal} cannot be begun: {reason}") from reason
+
+    def act(self, subgoal: Subgoal) -> None:
+        """Carry out chunk after chunk until the policy claims to be done, gives up, or the subgoal's time is over."""
+        self.epoch += 1
+        policy, end_s = self.agent.policy, self.drive.time_s + subgoal.timeout_s
+        policy.reset(self.epoch)
+        final = False
+        while not final:
+            chunk = self.think("policy", lambda: policy.infer(self.drive.observation, subgoal))
+            check_chunk(chunk, self.drive.spec, self.epoch)
+            for action in chunk.actions:
+                if self.drive.time_s >= end_s:
+                    raise SkillFailed(FailureCode.TIMEOUT, f"{subgoal} was not done within {subgoal.timeout_s:g} s")
+                self.drive.advance(action, phase=chunk.phase)
+            final = chunk.final
+
+    def verify(self, subgoal: Subgoal, before: Observation) -> Verdict:
+        """The verifier's word; if it cannot tell, it may look once more after things have settled."""
+        verdict = self.look(subgoal, before)
+        if verdict.outcome is Outcome.INCONCLUSIVE:
+            self.drive.hold(self.agent.limits.settle_s, phase="look again")
+            verdict = self.look(subgoal, before)
+        return verdict
+
+    def look(self, subgoal: Subgoal, before: Observation) -> Verdict:
+        """Ask the verifier about the newest observation."""
+        after = self.drive.observation
+        return self.think("verifier", lambda: self.agent.verifier.verify(subgoal, before, after))
+
+    def recover(self, attempt: Attempt, i: int) -> Recovery:
+        """Choose the cheapest remedy that is left; when there is none, end the episode with the reason."""
+        code = FailureCode(attempt.failure)
+        remedy, reason = self.budget.remedy(code, i), f"{attempt.subgoal}: {code}: {attempt.detail}"
+        self.drive.event(EventKind.RECOVERY, f"{remedy}: {reason}", action=str(remedy), reason=reason)
+        if remedy is Recovery.GIVE_UP:
+            raise SkillFailed(code, reason)
+        if code is FailureCode.STALE_OBSERVATION:
+            self.drive.hold(self.agent.limits.settle_s, phase="wait for a picture")
+        return remedy
+
+    def last_holding(self, i: int, todo: list[Subgoal]) -> int:
+        """Index of the last subgoal before the i-th whose criterion still holds, -1 when there is none."""
+        for j in reversed(range(i)):
+            if self.look(todo[j], self.ledger.before[j]).outcome is Outcome.SUCCESS:
+                return j
+        return -1
+
+    def conclude(self) -> Ending:
+        """The planner finds nothing left to do: claim it only if the verifier has seen every subgoal done."""
+        ledger = self.ledger
+        for i, subgoal in enumerate(ledger.subgoals):
+            if i in ledger.before and not ledger.done(i):
+                ledger.seen[i] = self.look(subgoal, ledger.before[i])
+            if not ledger.done(i):
+                evidence = ledger.seen[i].evidence if i in ledger.seen else "it was not tried"
+                reason = f"the planner finds nothing left to do, but {subgoal} was not seen done: {evidence}"
+                return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
+        return Ending(True, None, "every subgoal was seen done and nothing is left to do")
+
+    def think(self, what: str, call: Callable[[], T]) -> T:
+        """Call a planner, policy or verifier and let the body go on for as long as the clock charges for it."""
+        asked_s = time.perf_counter()
+        answer = call()
+        self.thought_s = wall_s = time.perf_counter() - asked_s
+        if steps := self.drive.hold(self.agent.clock.charge_s(wall_s), phase=f"{what} thinks"):
+            self.drive.event(EventKind.THINKING, f"{what} thought", what=what, wall_s=wall_s, charged_steps=steps)
+        return answer
+
+    def end(self, ending: Ending, expected: bool | None) -> EpisodeResult:
+        """Write down how it ended and tell everybody, whatever happened before."""
+        return finish(self.ledger, ending, self.drive, self.broadcast, self.agent.score, expected)

@@ -1,0 +1,1 @@
+"""Planners: instruction to subgoals."""
