@@ -99,7 +99,7 @@ class Simulation:
         surroundings, things, troubles = np.random.default_rng(seed).spawn(3)
         scene = compose(self.robot, self.rates, surroundings)
         challenge = self.task.sample(scene, things, wish)
-        world = World(scene, self.rates)
+        world = World.of(scene, self.rates)
         world.place_robot(self.robot.home, 1.0)
         world.settle()
         self._release()

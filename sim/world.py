@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import mujoco
 import numpy as np
 
 from tandem.bridge.contract import InvalidOption, PhysicsDiverged
 from tandem.bridge.contract.observation import GRIPPER_OPENING, JOINT_POSITION, JOINT_VELOCITY, TIME, TOOL_POSE
+from tandem.bridge.robots import Robot
+from tandem.sim.entities import Entity
 from tandem.sim.scene import Rates, Scene
 
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION  # the only vector that restores bit for bit
@@ -20,19 +24,18 @@ class World:
     """Physics of one scene with one robot.
 
     Args:
-        scene: the finished scene; it is compiled here.
+        model: the compiled model.
+        robot: the arm in it.
         rates: physics and control rates.
+        entities: what can be named, by name; none when the world comes from a log.
 
     Attributes:
-        model: the compiled model.
-        data: its state.
-        entities: what can be named, by name.
+        data: the state of the model.
     """
 
-    def __init__(self, scene: Scene, rates: Rates):
-        self.robot, self.rates, self.entities = scene.robot, rates, dict(scene.entities)
-        self.model = scene.spec.compile()
-        self.data = mujoco.MjData(self.model)
+    def __init__(self, model: mujoco.MjModel, robot: Robot, rates: Rates, entities: Mapping[str, Entity] | None = None):
+        self.model, self.robot, self.rates, self.entities = model, robot, rates, dict(entities or {})
+        self.data = mujoco.MjData(model)
         names = (*self.robot.joint_names, "gripper")
         self._actuators = np.array([self.model.actuator(name).id for name in names])
         self._qpos = np.array([self.model.joint(name).qposadr[0] for name in self.robot.joint_names])
@@ -41,6 +44,11 @@ class World:
         updates = COMMAND_UPDATES if rates.substeps % COMMAND_UPDATES == 0 else rates.substeps
         self._ramp, self._substeps = [(k + 1) / updates for k in range(updates)], rates.substeps // updates
         self._state_size = mujoco.mj_stateSize(self.model, STATE)
+
+    @classmethod
+    def of(cls, scene: Scene, rates: Rates) -> World:
+        """Compile a finished scene."""
+        return cls(scene.spec.compile(), scene.robot, rates, scene.entities)
 
     def place_robot(self, joint_position: np.ndarray, opening: float) -> None:
         """Put the arm at rest at a pose, commanded to stay there."""

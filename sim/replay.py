@@ -1,0 +1,72 @@
+"""Goes through a logged simulation again: renders its states, or simulates its commands and compares, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import mujoco
+import numpy as np
+
+from tandem.bridge.contract import InvalidOption
+from tandem.sim.cameras import FINE, Quality, Renderer
+from tandem.sim.world import STATE, World
+
+PHYSICS = int(STATE) & ~int(mujoco.mjtState.mjSTATE_USERDATA)  # latches are set between steps, by the task
+_FILE = "model.mjb"
+
+
+def load_model(compiled: bytes) -> mujoco.MjModel:
+    """The model of `Simulation.model_bytes`. Raises `InvalidOption` for another version's or damaged bytes."""
+    try:
+        return mujoco.MjModel.from_binary_path(_FILE, {_FILE: compiled})
+    except ValueError as reason:
+        raise InvalidOption(f"MuJoCo {mujoco.__version__} cannot load this compiled model: {reason}") from reason
+
+
+def frames(
+    model: mujoco.MjModel, states: np.ndarray, camera: str, width: int, height: int, quality: Quality = FINE
+) -> Iterator[np.ndarray]:
+    """An RGB image (H, W, 3) of each state (T, N), rendered anew."""
+    data, renderer = mujoco.MjData(model), Renderer(model, quality)
+    try:
+        for state in states:
+            mujoco.mj_setState(model, data, state, STATE)
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_camlight(model, data)
+            yield renderer.render(data, camera, width, height)[0]
+    finally:
+        renderer.close()
+
+
+def physics_of(model: mujoco.MjModel, state: np.ndarray) -> np.ndarray:
+    """The part of a state that physics determines."""
+    part = np.empty(mujoco.mj_stateSize(model, PHYSICS))
+    mujoco.mj_extractState(model, state, STATE, part, PHYSICS)
+    return part
+
+
+def first_difference(
+    world: World, states: np.ndarray, commands: np.ndarray, struck: Collection[int] = ()
+) -> tuple[int, float] | None:
+    """Simulate logged commands from the first logged state and compare with every logged state.
+
+    Args:
+        world: of the logged model.
+        states: (T + 1, N) logged states; row k is what command k started from.
+        commands: (T, d) what the body carried out.
+        struck: rows of `states` that a disturbance changed after the step; they are restored, not compared.
+
+    Returns:
+        None when every state is reproduced bit for bit, else the first row that differs and the largest difference.
+    """
+    world.restore(states[0])
+    for k, command in enumerate(commands, start=1):
+        world.step(command)
+        if k in struck:
+            world.restore(states[k])
+            continue
+        got, logged = physics_of(world.model, world.state()), physics_of(world.model, states[k])
+        if not np.array_equal(got, logged):
+            return k, float(np.max(np.abs(got - logged)))
+        world.restore(states[k])  # the task's latches
+    return None
