@@ -10,8 +10,8 @@ VENV ?= .venv
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,$(shell $(python) -c \
   'import sys; print("$(python)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
 
-key := $(shell cat pyproject.toml requirements.lock <(echo '$(CURDIR)') | cksum | cut -d ' ' -f 1)
 light_extras := bridge,sim,motion,log,launch,dev
+key := $(shell cat pyproject.toml requirements.lock <(echo '$(CURDIR) $(light_extras)') | cksum | cut -d ' ' -f 1)
 light := $(VENV)/.light-$(key)
 models := $(VENV)/.models-$(key)
 python := $(VENV)/bin/python
@@ -23,7 +23,7 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 setup: $(light)  ## install what an episode needs (no torch)
-	@echo "Ready: everything an episode needs is in $(VENV). The models (torch, transformers; several GB): make setup-all"
+	@echo "Ready: everything an episode needs is in $(VENV). The models (torch, transformers; 5 GB): make setup-all"
 
 setup-all: $(models)  ## also install the models: torch, transformers, xgrammar and their kin
 	@echo "Ready: everything, models included, is in $(VENV)."
@@ -66,12 +66,12 @@ clean:  ## remove what was built and installed here, never what was recorded
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(light): | $(python)
-	@echo "Installing into $(VENV): $(light_extras)"
+	@echo "Installing into $(VENV): $(light_extras) (once; a minute or two)"
 	@$(install) --editable '.[$(light_extras)]'
 	@rm -f $(VENV)/.light-* && touch $@
 
 $(models): $(light)
-	@echo "Installing the models into $(VENV): several GB, the first time takes minutes"
+	@echo "Installing the models into $(VENV) (once; 5 GB, several minutes)"
 	@$(install) --editable '.[all,dev]'
 	@rm -f $(VENV)/.models-* && touch $@
 

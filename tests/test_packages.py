@@ -27,6 +27,18 @@ def test_every_listed_package_has_a_folder():
     assert not absent, f"Remove from [tool.setuptools] packages in pyproject.toml, or nothing installs: {absent}"
 
 
+def test_every_data_file_is_packed():
+    patterns = TOOLS["setuptools"]["package-data"]
+    files = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
+    data = [path for path in files if path.suffix not in {".py", ".pyc", ".md"}]
+    left_out = [
+        str(path)
+        for path in data
+        if not any(path.match(pattern) for pattern in patterns.get(".".join(("tandem", *path.parent.parts)), ()))
+    ]
+    assert not left_out, f"Add to [tool.setuptools.package-data] in pyproject.toml, or the wheel lacks them: {left_out}"
+
+
 def test_imports_of_every_room_are_checked():
     rooms = {f"tandem.{room}" for room in ROOMS if (ROOT / room / "__init__.py").exists()}
     checked = set(TOOLS["importlinter"]["root_packages"])

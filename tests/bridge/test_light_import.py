@@ -3,11 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("torch", "torchvision", "mujoco", "transformers", "gymnasium")
 
 
-def test_import_of_the_bridge_loads_nothing_heavy():
-    program = f"import sys, tandem.bridge; print(*(name for name in {HEAVY} if name in sys.modules))"
+@pytest.mark.parametrize("module", ["bridge", "bridge.contract", "bridge.robots", "bridge.conformance"])
+def test_import_of_the_bridge_loads_nothing_heavy(module):
+    program = f"import sys, tandem.{module}; print(*(name for name in {HEAVY} if name in sys.modules))"
     fresh = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert fresh.returncode == 0, fresh.stderr
-    assert not fresh.stdout.split(), f"import tandem.bridge loads {fresh.stdout.strip()}: import it where it is used"
+    assert not fresh.stdout.split(), f"import tandem.{module} loads {fresh.stdout.strip()}: import it where it is used"
