@@ -9,11 +9,12 @@ import numpy as np
 from tandem.bridge.contract import FailureCode, GripperSpec, SkillFailed, Target
 from tandem.policies.motion.jaws import CLEARANCE_M, Jaws
 from tandem.policies.motion.kinematics import Arm
-from tandem.policies.motion.pose import beside, moved, top_down
+from tandem.policies.motion.pose import at_height, beside, top_down
 
 TIP_ABOVE_TABLE_M = 0.004
 _DEEPEST_M = 0.028
 _KEEP_BELOW_M = 0.008
+HOVERS_M = (0.07, 0.05, 0.035, 0.02)  # above the grasp: the first that the arm can reach
 _EDGE_WEIGHT, _WIDTH_WEIGHT = 0.6, 0.4
 
 
@@ -25,13 +26,13 @@ class Grasp:
         pose: (4, 4) of the tool when the fingers close.
         width_m: of the object between the fingers.
         yaw_offset_rad: the object's own x axis relative to the closing direction.
-        q: (n,) joint positions at the hover above it.
+        hover: (4, 4) of the tool where it waits above.
     """
 
     pose: np.ndarray
     width_m: float
     yaw_offset_rad: float
-    q: np.ndarray
+    hover: np.ndarray
 
 
 def tool_height(target: Target, gripper: GripperSpec) -> float:
@@ -60,14 +61,13 @@ def closings(target: Target, jaws: Jaws) -> list[tuple[float, float]]:
     return [(angle + flip, width) for angle, width in fitting for flip in (0.0, np.pi)]
 
 
-def choose(target: Target, arm: Arm, near: np.ndarray, *, hover_m: float) -> Grasp:
+def choose(target: Target, arm: Arm, near: np.ndarray) -> Grasp:
     """The best grasp from above.
 
     Args:
         target: the object.
         arm: which arm.
         near: (n,) present joint positions.
-        hover_m: how far above the grasp the arm will wait.
 
     Raises:
         SkillFailed: `GRASP_FAILED` when it is too wide, `UNREACHABLE` when no closing direction is in reach.
@@ -76,12 +76,12 @@ def choose(target: Target, arm: Arm, near: np.ndarray, *, hover_m: float) -> Gra
     best: tuple[float, Grasp] | None = None
     for angle, width in closings(target, arm.jaws):
         pose = beside(top_down(position, target.yaw_rad + angle), arm.jaws.centre_open(width))
-        q = _reachable(pose, arm, near, hover_m)
+        hover, q = _hover(pose, arm, near)
         if q is None:
             continue
-        cost = _cost(q, arm, near) + _WIDTH_WEIGHT * width / arm.jaws.widest_m
+        cost = _cost(q, arm, near) + _WIDTH_WEIGHT * width / arm.jaws.widest_m + 2.0 * (HOVERS_M[0] - hover)
         if best is None or cost < best[0]:
-            best = cost, Grasp(pose, width, -angle, q)
+            best = cost, Grasp(pose, width, -angle, at_height(pose, pose[2, 3] + hover))
     if best is None:
         raise SkillFailed(
             FailureCode.UNREACHABLE,
@@ -90,13 +90,14 @@ def choose(target: Target, arm: Arm, near: np.ndarray, *, hover_m: float) -> Gra
     return best[1]
 
 
-def _reachable(pose: np.ndarray, arm: Arm, near: np.ndarray, hover_m: float) -> np.ndarray | None:
-    """(n,) at the hover, if the grasp below it is in reach on the same branch."""
-    for seed in arm.seeds(pose, near):
-        q = arm.ik(moved(pose, np.array([0.0, 0.0, hover_m])), seed)
-        if q is not None and arm.ik(pose, q) is not None:
-            return q
-    return None
+def _hover(pose: np.ndarray, arm: Arm, near: np.ndarray) -> tuple[float, np.ndarray | None]:
+    """The highest hover (m) with its joint positions (n,) from which the grasp is in reach on the same branch."""
+    for height in HOVERS_M:
+        for seed in arm.seeds(pose, near):
+            q = arm.ik(at_height(pose, pose[2, 3] + height), seed)
+            if q is not None and arm.ik(pose, q) is not None:
+                return height, q
+    return 0.0, None
 
 
 def _cost(q: np.ndarray, arm: Arm, near: np.ndarray) -> float:

@@ -134,6 +134,10 @@ class Arm:
             raise SkillFailed(FailureCode.UNREACHABLE, f"no joint positions within limits reach {describe(T_base_tool)}")
         return min(reachable, key=lambda q: float(np.abs(q - near).max()))
 
+    def reachable(self, T_base_tool: np.ndarray, near: np.ndarray) -> bool:
+        """Whether some joint positions within limits bring the tool there."""
+        return any(self.ik(T_base_tool, seed) is not None for seed in self.seeds(T_base_tool, near))
+
     def track(self, poses: Iterable[np.ndarray], start: np.ndarray) -> np.ndarray:
         """(T, n) joint positions along a path of tool poses, each from the one before. Raises `SkillFailed`."""
         q, path = start, []

@@ -9,9 +9,7 @@ from tandem.policies.motion import grasp as grasping
 from tandem.policies.motion.memory import Held
 from tandem.policies.motion.motion import Moves
 from tandem.policies.motion.mover import Mover
-from tandem.policies.motion.pose import moved
 
-HOVER_M = 0.07
 _MOVED_M, _TURNED_RAD = 0.004, 0.06
 
 
@@ -20,15 +18,15 @@ def pick(mover: Mover, subgoal: Subgoal) -> Moves:
     words = str(subgoal.arguments["object"])
     mover.require_empty("pick")
     target = mover.locate(subgoal, "object")
-    grasp = grasping.choose(target, mover.arm, mover.q, hover_m=HOVER_M)
-    yield from mover.travel(_hover(grasp), "approach", opening=1.0)
+    grasp = grasping.choose(target, mover.arm, mover.q)
+    yield from mover.travel(grasp.hover, "approach", opening=1.0)
     for _ in range(3):
         yield from mover.settle("approach")
         before, target = target, mover.locate(subgoal, "object")
         if not _has_moved(before, target):
             break
-        grasp = grasping.choose(target, mover.arm, mover.q, hover_m=HOVER_M)
-        yield from mover.travel(_hover(grasp), "approach", opening=1.0)
+        grasp = grasping.choose(target, mover.arm, mover.q)
+        yield from mover.travel(grasp.hover, "approach", opening=1.0)
     yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
     yield from mover.settle("descend")
     yield from mover.close_hand("grasp")
@@ -37,13 +35,9 @@ def pick(mover: Mover, subgoal: Subgoal) -> Moves:
     below = float(grasp.pose[2, 3]) - bottom
     aside = mover.arm.jaws.centre(grasp.width_m)
     mover.memory.take(Held(words, below, np.array(target.size), grasp.yaw_offset_rad, aside))
-    yield from mover.rise(float(grasp.pose[2, 3]) + HOVER_M, "lift")
+    yield from mover.rise(float(grasp.hover[2, 3]), "lift")
     yield from mover.settle("lift")
     mover.require_still_held("lift")
-
-
-def _hover(grasp: grasping.Grasp) -> np.ndarray:
-    return moved(grasp.pose, np.array([0.0, 0.0, HOVER_M]))
 
 
 def _has_moved(before: Target, now: Target) -> bool:

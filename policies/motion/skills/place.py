@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
+from tandem.policies.motion.kinematics import describe
 from tandem.policies.motion.memory import Held
 from tandem.policies.motion.motion import Moves
 from tandem.policies.motion.mover import Mover
 from tandem.policies.motion.pose import at_height, beside, closing_yaw, moved, top_down, wrapped
 
-CLEARANCE_M = 0.04
+CLEARANCES_M = (0.04, 0.025, 0.015, 0.008)  # between the rim and what is carried over it: the first within reach
 _WALL_M = 0.01  # a target with walls higher than this is a bin or a slot
 _RELEASE_M = 0.02  # how much wider the fingers open to let go between walls or neighbours
 
@@ -36,7 +37,7 @@ def set_down(mover: Mover, target: Target, phase: str, *, drop_m: float) -> Move
     held = mover.memory.held or _unknown(mover)
     below = held.below_m
     goal = _aligned(mover, target, held, float(target.surface[2]) + below + drop_m)
-    above = at_height(goal, max(target.rim_z_m, float(target.surface[2])) + below + CLEARANCE_M)
+    above = _above(mover, goal, target.rim_z_m + below)
     yield from mover.travel(above, "transport", floor_m=float(above[2, 3]))
     yield from mover.settle("transport")
     mover.require_still_held("transport")
@@ -62,10 +63,19 @@ def _aligned(mover: Mover, target: Target, held: Held, z_m: float) -> np.ndarray
     yaws = sorted((nearest + k * period for k in (-2, -1, 0, 1, 2)), key=lambda yaw: abs(yaw - now))
     for yaw in yaws:
         pose = beside(top_down(position, yaw), held.aside_m)
-        if any(mover.arm.ik(pose, seed) is not None for seed in mover.arm.seeds(pose, mover.q)):
+        if mover.arm.reachable(pose, mover.q):
             return pose
     mover.arm.reach(top_down(position, nearest), mover.q)
     raise SkillFailed(FailureCode.UNREACHABLE, "the place is out of reach")
+
+
+def _above(mover: Mover, goal: np.ndarray, rim_m: float) -> np.ndarray:
+    """Over the goal, as high above `rim_m` as the arm can comfortably be."""
+    for clearance in CLEARANCES_M:
+        above = at_height(goal, max(rim_m + clearance, float(goal[2, 3]) + 0.01))
+        if mover.arm.reachable(above, mover.q):
+            return above
+    raise SkillFailed(FailureCode.UNREACHABLE, f"the arm cannot carry the object over a rim, {describe(above)}")
 
 
 def _resting(target: Target, held: Held, bottom_m: float) -> Target:
