@@ -70,3 +70,11 @@ def first_difference(
             return k, float(np.max(np.abs(got - logged)))
         world.restore(states[k])  # the task's latches
     return None
+
+
+def state_layout(world: World) -> dict[str, str | int | float]:
+    """What a logged state of this world is: its bits, size, the version that made it and the rates it was made at."""
+    return {
+        "signature": int(STATE), "size": world.state().size, "mujoco": mujoco.__version__,
+        "physics_hz": world.rates.physics_hz, "control_hz": world.rates.control_hz,
+    }

@@ -1,0 +1,159 @@
+"""Puts the rooms together: from options to a body, a planner, a policy, a verifier and the agent over them.
+
+Only scripts in this folder compose; the rooms never import one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tandem.agent.clock import clock_named
+from tandem.agent.loop import Agent
+from tandem.agent.planner.scripted import ScriptedPlanner
+from tandem.agent.recover import Limits
+from tandem.agent.verify.observation import ObservationVerifier
+from tandem.agent.verify.predicate import PredicateVerifier
+from tandem.bridge.contract import EpisodeResult, InvalidOption, Planner, Policy, Subgoal, Subscriber, UnknownName, Verifier
+from tandem.bridge.log import manifest
+from tandem.bridge.robots import load
+from tandem.policies.motion import MotionPolicy
+from tandem.policies.motion.targets import DepthTargets
+from tandem.sim.disturbances import disturbance_named
+from tandem.sim.scene import Rates
+from tandem.sim.simulation import Simulation
+from tandem.sim.tasks import Wish, task_named
+from tandem.sim.truth import Truth
+
+PLANNERS = ("scripted",)
+POLICIES = ("motion", "demonstrator")
+VERIFIERS = ("observation", "predicate")
+BODIES = ("sim",)
+
+
+@dataclass(frozen=True)
+class System:
+    """What runs: one choice for each room."""
+
+    task: str = "pick_place"
+    """Task: pick_place, sort, stack, kit, insert, drawer, machine, conveyor."""
+    robot: str = "panda"
+    """Arm: panda, ur5e, so101."""
+    planner: str = "scripted"
+    """Planner: scripted (uses ground truth, and says so)."""
+    policy: str = "motion"
+    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
+    verifier: str = "observation"
+    """Verifier that the agent trusts: observation, or predicate (ground truth)."""
+    body: str = "sim"
+    """Body: sim."""
+    difficulty: float = 0.5
+    """0 easy .. 1 hard: more objects, more distractors, longer plans."""
+    disturb: tuple[str, ...] = ()
+    """What goes wrong on purpose: moved, knocked, slipped, frozen_camera, black_camera, noise, delayed."""
+    clock: str = "lockstep"
+    """Who pays for thinking: lockstep (the world waits), live, charged:MS."""
+    control_hz: float = 20.0
+    """Control steps per second."""
+    physics_hz: float = 500.0
+    """Physics steps per second; a whole multiple of control_hz."""
+
+    def __post_init__(self):
+        for kind, name, known in (
+            ("planner", self.planner, PLANNERS), ("policy", self.policy, POLICIES),
+            ("verifier", self.verifier, VERIFIERS), ("body", self.body, BODIES),
+        ):
+            if name not in known:
+                raise UnknownName(kind, name, known)
+        if not 0.0 <= self.difficulty <= 1.0:
+            raise InvalidOption(f"difficulty goes from 0 (easy) to 1 (hard), got {self.difficulty}")
+
+
+class _Now:
+    """The ground truth of whatever world the simulation is in: worlds change with every reset."""
+
+    privileged = True
+
+    def __init__(self, simulation: Simulation):
+        self._simulation = simulation
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._simulation.truth(), name)
+
+
+class Rig:
+    """A composed system, for as many episodes as wanted.
+
+    Args:
+        system: the choices.
+
+    Attributes:
+        simulation: the body.
+    """
+
+    def __init__(self, system: System):
+        self.system = system
+        self.simulation = Simulation(
+            task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
+            wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
+        )
+        self._truth = _Now(self.simulation)
+        self._clock = clock_named(system.clock)
+
+    def prepare(self, seed: int, options: dict[str, Any]) -> tuple[str, bool]:
+        """The instruction of an episode, and whether it can be carried out at all."""
+        _, info = self.simulation.reset(seed=seed, options=options)
+        return info["instruction"], self.truth().infeasible() is None
+
+    def truth(self) -> Truth:
+        """Ground truth of the present world."""
+        return self.simulation.truth()
+
+    def run(
+        self, seed: int, *, instruction: str | None = None, feasible: bool = True, subscribers: Iterable[Subscriber] = ()
+    ) -> EpisodeResult:
+        """One episode."""
+        options = {"instruction": instruction, "feasible": feasible}
+        words, expected = self.prepare(seed, options)
+        subscribers = tuple(subscribers)
+        agent = self._agent(subscribers)
+        self.simulation.on_event = lambda event: [subscriber.on_event(event) for subscriber in subscribers]
+        return agent.run(
+            words, seed=seed, options=options, manifest=self.manifest(seed, options), expected=expected
+        )
+
+    def _agent(self, subscribers: tuple[Subscriber, ...]) -> Agent:
+        policy, verifier = self._policy(), self._verifier()
+        horizon = self.simulation.task.horizon_s * self.system.control_hz
+        return Agent(
+            self.simulation, self._planner(), policy, verifier, measure=self._measure, score=self._score,
+            clock=self._clock, limits=Limits(steps=round(horizon)), subscribers=subscribers,
+            privileged=getattr(policy, "privileged", False) or getattr(verifier, "privileged", False),
+        )
+
+    def _measure(self, subgoal: Subgoal) -> bool | None:
+        return self.truth().holds(subgoal)
+
+    def _score(self) -> tuple[bool, float]:
+        return self.truth().success(), self.truth().progress()
+
+    def _planner(self) -> Planner:
+        return ScriptedPlanner(self._truth)
+
+    def _policy(self) -> Policy:
+        spec = self.simulation.spec
+        return MotionPolicy(spec, self._truth if self.system.policy == "demonstrator" else DepthTargets(spec))
+
+    def _verifier(self) -> Verifier:
+        if self.system.verifier == "predicate":
+            return PredicateVerifier(self._measure)
+        return ObservationVerifier(self.simulation.spec)
+
+    def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
+        """What is needed to make the episode again."""
+        return manifest(system=asdict(self.system), seed=seed, options=options)
+
+    def close(self) -> None:
+        """Release the body."""
+        self.simulation.close()

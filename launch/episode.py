@@ -1,0 +1,74 @@
+"""Run an episode: simulate, plan, act, verify, log.
+
+    python launch/episode.py --task stack --seed 3
+    python launch/episode.py --instruction "put the red cube in the blue bin"
+
+Writes runs/<time>/<task>-<robot>-seed<seed>.mcap, and beside it a film (mp4) and a contact sheet (png).
+Exit code: 0 when every episode was a measured success (or a rightful refusal), 1 otherwise, 2 for a bad option.
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import tyro
+from composition import Rig, System
+from console import Console
+from pictures import write_pictures
+from tandem.bridge.contract import EpisodeResult, TandemError
+from tandem.bridge.log import Recorder, next_free
+from tandem.sim.replay import state_layout
+
+
+@dataclass(frozen=True)
+class Options(System):
+    """What to run, and what to keep of it."""
+
+    instruction: str | None = None
+    """The task in your own words; without it the task's own, drawn from the seed."""
+    infeasible: bool = False
+    """Ask for something that cannot be done."""
+    seed: int = 0
+    """Determines everything; later episodes count up from it."""
+    episodes: int = 1
+    """How many episodes."""
+    record: bool = True
+    """Write the log, the film and the contact sheet."""
+    log_dir: Path = Path("runs")
+    """Where the logs go."""
+
+
+def main(options: Options) -> int:
+    rig = Rig(options)
+    folder = options.log_dir / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    results = []
+    for seed in range(options.seed, options.seed + options.episodes):
+        results.append(episode(rig, options, seed, folder))
+        if results[-1].failure == "INTERRUPTED":
+            break
+    rig.close()
+    return 0 if all(result.success for result in results) else 1
+
+
+def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResult:
+    console = Console(rig.simulation.task.horizon_s, f"{options.task}, seed {seed}")
+    ask = {"instruction": options.instruction, "feasible": not options.infeasible}
+    if not options.record:
+        return rig.run(seed, subscribers=[console], **ask)
+    path = next_free(folder, f"{options.task}-{options.robot}-seed{seed}")
+    simulation = rig.simulation
+    with Recorder(
+        path, state=simulation.state, state_layout=lambda: state_layout(simulation.world), model=simulation.model_bytes
+    ) as recorder:
+        result = rig.run(seed, subscribers=[recorder, console], **ask)
+    write_pictures(path, console.terminal)
+    return result
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Options, description=__doc__)))
+    except TandemError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(2)
