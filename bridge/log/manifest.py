@@ -69,7 +69,8 @@ def _cpu() -> str:
 
 @cache
 def _git(folder: Path) -> tuple[tuple[str, Any], ...]:
-    commit = _ask_git(folder, "rev-parse", "HEAD")
+    ours = _ask_git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # else: some repository around us
+    commit = _ask_git(folder, "rev-parse", "HEAD") if ours else None
     changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
     return (("commit", commit or None), ("dirty", None if changes is None else bool(changes)))
 

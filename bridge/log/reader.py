@@ -67,7 +67,7 @@ class LogReader:
         if self.result is not None:
             return self.result["attempts"]
         ended = (event.data for event in self.events() if event.kind is EventKind.SUBGOAL_END)
-        return [dict(data.get("attempt", data)) for data in ended]
+        return [{name: value for name, value in data.items() if name != "index"} for data in ended]
 
     @property
     def score(self) -> dict[str, Any] | None:
