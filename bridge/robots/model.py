@@ -39,6 +39,8 @@ class Gripper:
         finger_thickness_m: size of a finger along the closing direction.
         pad_size_m: a pad's extent across the closing direction, and along the approach.
         force_n: force of either pad on an object.
+        fixed_pad_m: distance from the tool site to the pad that does not move, on the site's negative y: an object
+            centred at the tool must be narrower than twice this. None where both pads move.
     """
 
     joint_names: tuple[str, ...]
@@ -51,6 +53,7 @@ class Gripper:
     finger_thickness_m: float
     pad_size_m: tuple[float, float]
     force_n: float
+    fixed_pad_m: float | None = None
 
     def command(self, opening: float) -> float:
         """Actuator value for an opening between 0 and 1."""
@@ -65,13 +68,21 @@ class Gripper:
 class Workspace:
     """Where on the base plane z = 0 the gripper, pointing down, reaches with a margin from every joint limit.
 
-    A ring sector around the base's z axis; azimuth 0 is straight ahead.
+    A ring sector around the base's z axis.
+
+    Attributes:
+        reach_min_m: inner radius.
+        reach_max_m: outer radius.
+        azimuth_low: rad, clockwise end; 0 is straight ahead.
+        azimuth_high: rad, counter-clockwise end.
+        height_max_m: how high above the table the tool gets everywhere in it, still pointing down.
     """
 
     reach_min_m: float
     reach_max_m: float
     azimuth_low: float
     azimuth_high: float
+    height_max_m: float
 
     def contains(self, x: float, y: float) -> bool:
         """Whether a point of the base plane lies within."""
