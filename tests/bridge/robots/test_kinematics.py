@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import mujoco
 import numpy as np
 import pytest
@@ -82,11 +84,14 @@ CHAINS = [
 ]
 
 
-def mujoco_pose(name: str, site: str, q: np.ndarray, cache: dict = {}) -> np.ndarray:  # noqa: B006
-    if name not in cache:
-        model = mujoco.MjModel.from_xml_string(load(name).mjcf)
-        cache[name] = model, mujoco.MjData(model)
-    model, data = cache[name]
+@cache
+def compiled(name: str) -> tuple[mujoco.MjModel, mujoco.MjData]:
+    model = mujoco.MjModel.from_xml_string(load(name).mjcf)
+    return model, mujoco.MjData(model)
+
+
+def mujoco_pose(name: str, site: str, q: np.ndarray) -> np.ndarray:
+    model, data = compiled(name)
     data.qpos[: len(q)] = q
     mujoco.mj_kinematics(model, data)
     T = np.eye(4)
