@@ -1,0 +1,1 @@
+"""What results mean: intervals on rates, and what may be said when two are compared."""

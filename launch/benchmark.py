@@ -1,0 +1,46 @@
+"""Measure, next to a peer or a floor in the same run, and print it.
+
+    python launch/benchmark.py sim   [--json FILE]
+    python launch/benchmark.py tasks [--seeds 50] [--mode truth|depth] [--json FILE]
+
+With --json, one flat object of figures is written.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from benchmarks.sim import SimBenchmark
+from benchmarks.tasks import TasksBenchmark
+from tandem.bridge.contract import TandemError
+
+Benchmark = Annotated[SimBenchmark, tyro.conf.subcommand("sim")] | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
+
+
+def main(benchmark: Benchmark, json_file: Path | None) -> int:
+    figures = benchmark.run()
+    if json_file:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def command_line(benchmark: Benchmark, json: Annotated[Path | None, tyro.conf.arg(name="json")] = None) -> int:
+    """Run one benchmark.
+
+    Args:
+        benchmark: which one.
+        json: also write the figures to this file.
+    """
+    return main(benchmark, json)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(tyro.cli(command_line, description=__doc__, config=(tyro.conf.OmitSubcommandPrefixes,)))
+    except TandemError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

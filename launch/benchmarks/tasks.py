@@ -1,0 +1,153 @@
+"""Success of the scripted planner with the motion policy: per task, per robot, under disturbances, and refusals.
+
+Every episode has a seed of its own and is measured by the simulator's predicates. `truth` gives the policy target
+positions from ground truth and lets the agent trust the predicates; `depth` gives it camera points that it lifts
+through depth, and lets it trust only what it observes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from composition import Rig, System
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from tandem.agent.evaluation.statistics import wilson
+from tandem.bridge.contract import UnknownName
+from tandem.sim.disturbances import DISTURBANCES
+from tandem.sim.tasks import TASKS
+
+SECTIONS = ("tasks", "robots", "disturbances", "infeasible")
+ON_ROBOTS = {"ur5e": ("pick_place", "sort", "stack"), "so101": ("pick_place",)}
+DISTURBED = ("pick_place", "sort")
+MODES = {
+    "truth": {"policy": "demonstrator", "verifier": "predicate"},
+    "depth": {"policy": "motion", "verifier": "observation"},
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table: a name for its figure, a system, and whether it is asked for the impossible."""
+
+    name: str
+    section: str
+    system: System
+    feasible: bool = True
+
+
+@dataclass(frozen=True)
+class TasksBenchmark:
+    """Success rates with Wilson intervals."""
+
+    seeds: int = 10
+    """Episodes for each row."""
+    first_seed: int = 1000
+    """Seeds count up from here."""
+    mode: Literal["truth", "depth"] = "truth"
+    """Where the policy's target positions come from."""
+    sections: tuple[str, ...] = SECTIONS
+    """Which parts of the table: tasks, robots, disturbances, infeasible."""
+    tasks: tuple[str, ...] = ()
+    """Only these tasks; all when empty."""
+    workers: int = 2
+    """Processes that run episodes side by side."""
+    verbose: bool = False
+    """Also print why each failed episode failed, and the command that repeats it."""
+
+    def run(self) -> dict[str, float]:
+        """Run every episode, print the table, return the figures."""
+        console, cells = Console(highlight=False), list(self._cells())
+        results: dict[str, list[dict[str, Any]]] = {cell.name: [] for cell in cells}
+        with ProcessPoolExecutor(self.workers) as pool, Progress(console=console, transient=True) as progress:
+            bar = progress.add_task("episodes", total=len(cells) * self.seeds)
+            jobs = {pool.submit(_episode, cell, seed): cell for cell in cells for seed in self._seeds()}
+            for job in as_completed(jobs):
+                outcome = job.result()
+                results[jobs[job].name].append(outcome)
+                progress.advance(bar)
+                if self.verbose and not outcome["success"]:
+                    progress.console.print(_story(jobs[job], outcome))
+        console.print(_table(cells, results, self.mode))
+        return _figures(cells, results)
+
+    def _seeds(self) -> range:
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    def _cells(self) -> Iterator[Cell]:
+        for section in self.sections:
+            if section not in SECTIONS:
+                raise UnknownName("section", section, SECTIONS)
+        for task in self.tasks:
+            if task not in TASKS:
+                raise UnknownName("task", task, TASKS)
+        for cell in _every(System(**MODES[self.mode])):
+            if cell.section in self.sections and (not self.tasks or cell.system.task in self.tasks):
+                yield cell
+
+
+def _every(base: System) -> Iterator[Cell]:
+    """All rows of the table."""
+    for task in TASKS:
+        yield Cell(f"success_{task}", "tasks", replace(base, task=task))
+    for robot, tasks in ON_ROBOTS.items():
+        for task in tasks:
+            yield Cell(f"success_{task}_{robot}", "robots", replace(base, task=task, robot=robot))
+    for disturbance in DISTURBANCES:
+        for task in DISTURBED:
+            system = replace(base, task=task, disturb=(disturbance,))
+            yield Cell(f"success_{task}_{disturbance}", "disturbances", system)
+    for task in TASKS:
+        yield Cell(f"refused_{task}", "infeasible", replace(base, task=task), feasible=False)
+
+
+def _episode(cell: Cell, seed: int) -> dict[str, Any]:
+    """One episode in a worker process."""
+    rig = Rig(cell.system)
+    try:
+        result = rig.run(seed, feasible=cell.feasible)
+    finally:
+        rig.close()
+    return {"seed": seed, **result.to_dict()}
+
+
+def _story(cell: Cell, outcome: dict[str, Any]) -> str:
+    system = cell.system
+    options = f"--task {system.task} --robot {system.robot} --policy {system.policy} --verifier {system.verifier}"
+    options += "".join(f" --disturb {name}" for name in system.disturb) + ("" if cell.feasible else " --infeasible")
+    failures = [f"{a['failure']}: {a['detail']}" for a in outcome["attempts"] if a["failure"]]
+    lines = [f"[red]{cell.name}[/] seed {outcome['seed']}: {outcome['failure']} {outcome['reason']}"[:300]]
+    lines += [f"    {line}"[:200] for line in failures[:6]]
+    return "\n".join([*lines, f"    python launch/episode.py {options} --seed {outcome['seed']}"])
+
+
+def _table(cells: list[Cell], results: dict[str, list[dict[str, Any]]], mode: str) -> Table:
+    table = Table(title=f"scripted planner, motion policy, targets from {mode}", title_justify="left")
+    for name in ("figure", "success", "95 % interval", "false success", "body time", "wall time", "retries"):
+        table.add_column(name, justify="left" if name == "figure" else "right")
+    for cell in cells:
+        rows = results[cell.name]
+        n, good = len(rows), sum(bool(row["success"]) for row in rows)
+        low, high = wilson(good, n)
+        retries = sum(attempt["failure"] is not None for row in rows for attempt in row["attempts"])
+        table.add_row(
+            cell.name, f"{good}/{n}", f"{low:.0%} .. {high:.0%}", str(sum(bool(row["false_success"]) for row in rows)),
+            f"{sum(row['body_s'] for row in rows) / n:.1f} s", f"{sum(row['wall_s'] for row in rows) / n:.1f} s",
+            f"{retries / n:.2f}",
+        )
+    return table
+
+
+def _figures(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
+    rate = {cell.name: sum(bool(row["success"]) for row in results[cell.name]) / len(results[cell.name]) for cell in cells}
+    refused = [bool(row["success"]) for cell in cells if not cell.feasible for row in results[cell.name]]
+    every = [row for rows in results.values() for row in rows]
+    figures: dict[str, float] = dict(rate)
+    if refused:
+        figures["infeasible_recognised"] = sum(refused) / len(refused)
+    false = sum(bool(row["false_success"]) for row in every)
+    return {**figures, "false_success": false / len(every), "false_success_count": false, "episodes": len(every)}
