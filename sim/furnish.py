@@ -14,6 +14,7 @@ from tandem.sim.vocabulary import COLOURS, SHAPES
 SIDE_M = (0.034, 0.044)  # of a cube at the reference scale
 BIN_M = (0.15, 0.15, 0.05)
 OUT_OF_REACH = 1.25  # times the robot's reach
+SMALLEST_BIN = 0.6  # of the reference size: a small arm's blocks are not that much smaller
 LARGEST_OF_GRIPPER = 0.6  # a block's width at most, as a share of the gripper's
 
 
@@ -62,7 +63,7 @@ class Furnisher:
 
     def bin(self, name: str, *, size: Sequence[float] = BIN_M, xy: np.ndarray | None = None) -> Entity:
         """An open box called by its colour ("blue bin"), facing the robot, at a free place unless `xy` is given."""
-        extents = np.array(size) * np.array([self.scene.scale, self.scene.scale, max(self.scene.scale, 0.6)])
+        extents = np.array(size) * max(self.scene.scale, SMALLEST_BIN)
         xy = self.layout.draw(float(np.hypot(*extents[:2])) / 2) if xy is None else xy
         colour, yaw = name.split()[0], float(np.arctan2(xy[1], xy[0]))
         return self.scene.add(

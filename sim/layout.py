@@ -9,6 +9,7 @@ from tandem.bridge.robots import Workspace
 
 TRIES = 2000
 EDGE_M = 0.015
+IN_VIEW_RAD = 1.0  # to either side, the front camera sees the whole reach
 
 
 class Layout:
@@ -39,7 +40,7 @@ class Layout:
             InvalidOption: the table is full; a lower difficulty has fewer things.
         """
         space = self._workspace
-        low, high = azimuth or (space.azimuth_low, space.azimuth_high)
+        low, high = azimuth or (max(space.azimuth_low, -IN_VIEW_RAD), min(space.azimuth_high, IN_VIEW_RAD))
         for _ in range(TRIES):
             reach = np.sqrt(self._rng.uniform(space.reach_min_m**2, space.reach_max_m**2))
             angle = self._rng.uniform(low, high)

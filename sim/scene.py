@@ -15,7 +15,7 @@ from tandem.bridge.contract import InvalidOption
 from tandem.bridge.robots import Robot
 from tandem.sim.entities import Entity
 
-REFERENCE_REACH_M = 0.65  # the Panda's; cameras and layouts are laid out for it and scaled for others
+REFERENCE_REACH_M = 0.70  # the Panda's; cameras and layouts are laid out for it and scaled for others
 FRONT_EYE, FRONT_LOOK_AT, FRONT_FOVY = (1.18, 0.0, 0.86), (0.43, 0.0, 0.0), 43.0
 SPECTATOR_EYE, SPECTATOR_LOOK_AT, SPECTATOR_FOVY = (1.25, -0.95, 0.75), (0.37, 0.0, 0.13), 38.0
 
