@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -55,6 +55,24 @@ class Furnisher:
             add_block(self.scene.spec, name, shape=shape, size=size, rgb=rgb, xy=xy, yaw_rad=yaw, colour=colour)
         )
 
+    def distractor_blocks(self, names: Iterable[str]) -> None:
+        """Blocks that no goal needs, as many as the table has room for."""
+        for name in names:
+            size = self.block_size(name.split()[1])
+            xy = self.layout.find(float(np.hypot(size[0], size[1])) / 2, self.finger_gap_m)
+            if xy is None:
+                return
+            self.block(name, size=size, xy=xy)
+
+    def distractor_bins(self, names: Iterable[str]) -> None:
+        """Bins that no goal needs, as many as the table has room for."""
+        for name in names:
+            extents = self._bin_extents(BIN_M)
+            xy = self.layout.find(float(np.hypot(*extents[:2])) / 2)
+            if xy is None:
+                return
+            self.bin(name, xy=xy)
+
     def distant_block(self, name: str) -> Entity:
         """A block that lies in sight and out of reach."""
         space = self.scene.robot.workspace
@@ -63,12 +81,15 @@ class Furnisher:
 
     def bin(self, name: str, *, size: Sequence[float] = BIN_M, xy: np.ndarray | None = None) -> Entity:
         """An open box called by its colour ("blue bin"), facing the robot, at a free place unless `xy` is given."""
-        extents = np.array(size) * max(self.scene.scale, SMALLEST_BIN)
+        extents = self._bin_extents(size)
         xy = self.layout.draw(float(np.hypot(*extents[:2])) / 2) if xy is None else xy
         colour, yaw = name.split()[0], float(np.arctan2(xy[1], xy[0]))
         return self.scene.add(
             add_bin(self.scene.spec, name, size=extents, rgb=COLOURS[colour], xy=xy, yaw_rad=yaw, colour=colour)
         )
+
+    def _bin_extents(self, size: Sequence[float]) -> np.ndarray:
+        return np.array(size) * max(self.scene.scale, SMALLEST_BIN)
 
     @property
     def finger_gap_m(self) -> float:

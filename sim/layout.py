@@ -39,6 +39,15 @@ class Layout:
         Raises:
             InvalidOption: the table is full; a lower difficulty has fewer things.
         """
+        xy = self.find(radius_m, gap_m, azimuth=azimuth)
+        if xy is None:
+            raise InvalidOption("no free place left on the table for this robot; ask for a lower difficulty")
+        return xy
+
+    def find(
+        self, radius_m: float, gap_m: float = EDGE_M, *, azimuth: tuple[float, float] | None = None
+    ) -> np.ndarray | None:
+        """As `draw`, but None when the table is full: for things that may be left out."""
         space = self._workspace
         low, high = azimuth or (max(space.azimuth_low, -IN_VIEW_RAD), min(space.azimuth_high, IN_VIEW_RAD))
         for _ in range(TRIES):
@@ -48,4 +57,4 @@ class Layout:
             if all(np.linalg.norm(xy - other) > radius_m + taken + gap_m for other, taken in self._taken):
                 self.reserve(xy, radius_m)
                 return xy
-        raise InvalidOption("no free place left on the table for this robot; ask for a lower difficulty")
+        return None

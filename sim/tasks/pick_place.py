@@ -67,8 +67,13 @@ class PickPlace:
         thing, target = asked or (draw_names(rng, 1)[0], f"{rng.choice(list(COLOURS))} bin")
         fault = None if wish.feasible else str(rng.choice(["no such object", "no such bin", "out of reach"]))
         furnisher = Furnisher(scene, rng)
-        _add_bins(furnisher, target, wish.difficulty, absent=fault == "no such bin")
-        _add_blocks(furnisher, thing, wish.difficulty, fault)
+        if fault != "no such bin":
+            furnisher.bin(target)
+        if fault in (None, "no such bin"):
+            furnisher.block(thing)
+        _add_others(furnisher, thing, target, wish.difficulty)
+        if fault == "out of reach":
+            furnisher.distant_block(thing)
         reason = {
             "no such object": f"there is no {thing}", "no such bin": f"there is no {target}",
             "out of reach": f"the {thing} is out of reach",
@@ -90,17 +95,10 @@ class PickPlace:
         return thing.group(), target.group()
 
 
-def _add_bins(furnisher: Furnisher, target: str, difficulty: float, *, absent: bool) -> None:
+def _add_others(furnisher: Furnisher, thing: str, target: str, difficulty: float) -> None:
+    """What the instruction does not name, as far as there is room; a bin and a block more when those are missing."""
     colours = [colour for colour in COLOURS if f"{colour} bin" != target]
-    others = [f"{colour} bin" for colour in furnisher.rng.choice(colours, size=round(2 * difficulty) + absent, replace=False)]
-    for name in others if absent else [target, *others]:
-        furnisher.bin(name)
-
-
-def _add_blocks(furnisher: Furnisher, thing: str, difficulty: float, fault: str | None) -> None:
-    n = 1 + round(4 * difficulty)
-    present = [] if fault in ("no such object", "out of reach") else [thing]
-    for name in draw_names(furnisher.rng, n, include=present, exclude=[] if present else [thing]):
-        furnisher.block(name)
-    if fault == "out of reach":
-        furnisher.distant_block(thing)
+    n_bins = round(2 * difficulty) + (target not in furnisher.scene.entities)
+    furnisher.distractor_bins(f"{colour} bin" for colour in furnisher.rng.choice(colours, size=n_bins, replace=False))
+    n_blocks = round(4 * difficulty) + (thing not in furnisher.scene.entities)
+    furnisher.distractor_blocks(draw_names(furnisher.rng, n_blocks, exclude=[thing]))
