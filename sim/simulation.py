@@ -106,7 +106,7 @@ class Simulation:
         self.world, self._renderer = world, Renderer(world.model)
         self._truth = Truth(world, challenge, self._renderer, {c.name: (c.width, c.height) for c in self._cameras})
         for disturbance, generator in zip(self._disturbances, troubles.spawn(len(self._disturbances)), strict=True):
-            disturbance.reset(generator)
+            disturbance.reset(generator, self._truth)
         return self._observe(), {"instruction": challenge.instruction, "seed": seed}
 
     def step(self, action: np.ndarray) -> tuple[LazyObservation, float, bool, bool, dict[str, Any]]:

@@ -101,9 +101,14 @@ class Truth:
         return self._by_body[held[0]] if held else None, frozenset(self._by_body[thing] for thing in sides)
 
     def visible_point(self, name: str, camera: str | None = None) -> CameraPoint | None:
-        """A pixel that shows the entity, as near to its surface point as can be seen; None if it is hidden."""
+        """A pixel that shows the entity, as near to its surface point as can be seen; None if it is hidden.
+
+        Also None when the body has no camera and none is named.
+        """
+        if camera is None and not self._cameras:
+            return None
         camera = camera or next(iter(self._cameras))
-        width, height = self._cameras[camera]
+        width, height = self.camera_size(camera)
         shown = self._renderer.segmentation(self.world.data, camera, width, height)
         geoms = np.flatnonzero(self.world.model.geom_bodyid == self.world.model.body(self.entity(name).body).id)
         rows, columns = np.nonzero(np.isin(shown, geoms))
@@ -113,9 +118,19 @@ class Truth:
         nearest = int(np.argmin((columns + 0.5 - u) ** 2 + (rows + 0.5 - v) ** 2))
         return CameraPoint(camera, float(columns[nearest]) + 0.5, float(rows[nearest]) + 0.5)
 
+    def camera_size(self, camera: str) -> tuple[int, int]:
+        """Width and height of a camera of the body, or `UnknownName` listing those it has."""
+        if camera not in self._cameras:
+            raise UnknownName("camera", camera, self._cameras)
+        return self._cameras[camera]
+
+    def look(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
+        """RGB and depth that a camera of the body would give now if nothing disturbed it."""
+        return self._renderer.render(self.world.data, camera, *self.camera_size(camera), depth=True)
+
     def project(self, point: np.ndarray, camera: str) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) of the base frame."""
-        width, height = self._cameras[camera]
+        width, height = self.camera_size(camera)
         view = self.world.data.camera(camera)
         x, y, z = view.xmat.reshape(3, 3).T @ (point - view.xpos)
         focal = height / 2 / np.tan(np.radians(self.world.model.camera(camera).fovy[0]) / 2)

@@ -93,6 +93,12 @@ class World:
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_comPos(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
+        mujoco.mj_transmission(self.model, self.data)
+
+    def commanded(self) -> np.ndarray:
+        """The action (n + 1,) that the robot is carrying out: where the last ramp ended."""
+        ctrl = self.data.ctrl[self._actuators]
+        return np.append(ctrl[:-1], self.robot.gripper.opening(float(ctrl[-1])))
 
     def measured(self) -> dict[str, np.ndarray]:
         """What sensors of a real arm would give: joints, gripper opening, tool pose, time."""
@@ -121,4 +127,3 @@ class World:
             raise InvalidOption(f"state has shape {state.shape}, this model's is ({self._state_size},): another model?")
         mujoco.mj_setState(self.model, self.data, state, STATE)
         self._derive()
-        mujoco.mj_transmission(self.model, self.data)

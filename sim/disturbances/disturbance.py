@@ -1,26 +1,55 @@
-"""What a disturbance may change: the world between two steps, a command, a measurement, a picture."""
+"""What a disturbance may change: the world between two steps, a command, a measurement, a picture.
+
+Everything random is drawn from the generator of `reset`. A world is changed in `strike` alone, because a log stores the
+state after it; and what a picture shows may depend on the time but not on who looked at it before.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from tandem.bridge.contract import InvalidOption
 
 if TYPE_CHECKING:
     from tandem.sim.truth import Truth
 
 
+@dataclass(frozen=True)
+class Options:
+    """When and how much. Numbers are finite and not negative; `earliest_s` is not after `latest_s`."""
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, str) and not (np.isfinite(value) and value >= 0):
+                raise InvalidOption(f"{field.name} must be a number of at least 0, got {value}")
+        earliest, latest = getattr(self, "earliest_s", 0.0), getattr(self, "latest_s", np.inf)
+        if earliest > latest:
+            raise InvalidOption(f"earliest_s ({earliest}) must not be after latest_s ({latest})")
+
+
 class Disturbance:
     """Changes nothing; subclasses change one thing each.
 
+    Args:
+        options: a value of `Options`; None for the defaults.
+
     Attributes:
         name: as on the command line.
+        Options: the class of its options.
     """
 
     name = "none"
+    Options: type[Options] = Options
 
-    def reset(self, rng: np.random.Generator) -> None:
-        """A new episode begins; everything random comes from `rng`."""
+    def __init__(self, options: Options | None = None):
+        self.options = self.Options() if options is None else options
+
+    def reset(self, rng: np.random.Generator, truth: Truth) -> None:
+        """A new episode begins in this world, at time 0; everything random comes from `rng`."""
 
     def strike(self, truth: Truth) -> str | None:
         """After a control step: change the world and say what happened, or None."""
