@@ -1,6 +1,7 @@
 """The episode log: one crash-safe MCAP file per episode, how it is written, read, and shown.
 
-Needs the extra `log` (`pip install tandem[log]`); `tandem.bridge` itself never imports it.
+Needs the extra `log` (`pip install tandem[log]`); `tandem.bridge` itself never imports it. What shows an episode
+to people is imported by name: `film.write_film`, `contact_sheet.write_contact_sheet`.
 """
 
 from tandem.bridge.log.file import next_free

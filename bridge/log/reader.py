@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from tandem.bridge.contract.episode import Event, EventKind
 from tandem.bridge.contract.errors import LogUnreadable
+from tandem.bridge.contract.plan import Attempt
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.log import topics
 from tandem.bridge.log.pictures import decode_depth, decode_image
@@ -67,7 +69,7 @@ class LogReader:
         if self.result is not None:
             return self.result["attempts"]
         ended = (event.data for event in self.events() if event.kind is EventKind.SUBGOAL_END)
-        return [{name: value for name, value in data.items() if name != "index"} for data in ended]
+        return [{field.name: data[field.name] for field in fields(Attempt)} for data in ended]
 
     @property
     def score(self) -> dict[str, Any] | None:

@@ -1,0 +1,109 @@
+"""An episode on one picture: a tile for each subgoal, the instruction above, the result below."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tandem.bridge.contract.errors import LogUnwritable
+from tandem.bridge.log import marks as marks_
+from tandem.bridge.log import typography as type_
+from tandem.bridge.log.atomic import replacing
+from tandem.bridge.log.marks import Marks
+
+_MARGIN, _GAP, _WIDE, _PAD, _TEXT, _HEAD = 36, 20, 400, 16, 92, 104
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One subgoal.
+
+    Attributes:
+        frame: uint8 (H, W, 3) RGB, the picture at its end.
+        title: the subgoal in words.
+        marks: claimed, seen, measured.
+        note: a few words at the right, such as "12.4 s" or a failure code; may be empty.
+    """
+
+    frame: np.ndarray
+    title: str
+    marks: Marks
+    note: str = ""
+
+
+def contact_sheet(tiles: Sequence[Tile], header: str, footer: str, verdict: Marks, *, subtitle: str = "") -> np.ndarray:
+    """The sheet as uint8 (H, W, 3) RGB.
+
+    Args:
+        tiles: one for each subgoal, in order; at least one.
+        header: the instruction.
+        footer: the result in words.
+        verdict: claimed, seen, measured of the whole episode.
+        subtitle: a small line above the header (task, robot, seed).
+    """
+    if not tiles:
+        raise LogUnwritable("a contact sheet needs at least one tile")
+    columns = min(len(tiles), max(2, min(4, math.ceil(math.sqrt(len(tiles))))))
+    rows = math.ceil(len(tiles) / columns)
+    ratio = max(tile.frame.shape[0] / tile.frame.shape[1] for tile in tiles)
+    high = round(_WIDE * ratio) + _TEXT
+    inner = max(columns * (_WIDE + _GAP) - _GAP, 2 * _WIDE + _GAP)
+    sheet = np.full((2 * _HEAD + rows * (high + _GAP) - _GAP, inner + 2 * _MARGIN, 3), type_.NIGHT, np.uint8)
+    _draw_header(sheet, header, subtitle)
+    left = (sheet.shape[1] - (columns * (_WIDE + _GAP) - _GAP)) // 2
+    for number, tile in enumerate(tiles):
+        y, x = _HEAD + number // columns * (high + _GAP), left + number % columns * (_WIDE + _GAP)
+        _draw_tile(sheet[y : y + high, x : x + _WIDE], tile)
+    _draw_footer(sheet[-_HEAD:], footer, verdict)
+    return sheet
+
+
+def write_contact_sheet(
+    path: Path | str, tiles: Sequence[Tile], header: str, footer: str, verdict: Marks, *, subtitle: str = ""
+) -> None:
+    """Write the sheet as a PNG, whole or not at all; raises `LogUnwritable`."""
+    sheet = contact_sheet(tiles, header, footer, verdict, subtitle=subtitle)
+    _, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    with replacing(Path(path)) as part:
+        part.write_bytes(data.tobytes())
+
+
+def _draw_header(sheet: np.ndarray, header: str, subtitle: str) -> None:
+    room = sheet.shape[1] - 2 * _MARGIN
+    if subtitle:
+        type_.write(sheet, type_.fit(subtitle, room, 15), (_MARGIN, 38), 15, type_.MUTED)
+    header = type_.fit(header, room, 28, type_.SEMIBOLD)
+    type_.write(sheet, header, (_MARGIN, 76 if subtitle else 62), 28, type_.INK, type_.SEMIBOLD)
+
+
+def _draw_tile(card: np.ndarray, tile: Tile) -> None:
+    card[:] = type_.CARD
+    place = card[: len(card) - _TEXT]
+    scale = min(_WIDE / tile.frame.shape[1], len(place) / tile.frame.shape[0])
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    picture = cv2.resize(np.ascontiguousarray(tile.frame), None, fx=scale, fy=scale, interpolation=how)
+    y, x = (len(place) - len(picture)) // 2, (_WIDE - picture.shape[1]) // 2
+    place[y : y + len(picture), x : x + picture.shape[1]] = picture
+    card[len(place) : len(place) + 3] = tile.marks.colour
+    words = np.ascontiguousarray(card[len(place) + 3 :])
+    title = type_.fit(tile.title, _WIDE - 2 * _PAD, 18, type_.SEMIBOLD)
+    type_.write(words, title, (_PAD, 36), 18, type_.INK, type_.SEMIBOLD)
+    end = marks_.draw(words, (_PAD, 67), 14, tile.marks)
+    note = type_.fit(tile.note, _WIDE - _PAD - end - 12, 14)
+    type_.write(words, note, (_WIDE - _PAD - type_.width(note, 14), 67), 14, type_.MUTED)
+    card[len(place) + 3 :] = words
+
+
+def _draw_footer(strip: np.ndarray, footer: str, verdict: Marks) -> None:
+    canvas = np.ascontiguousarray(strip)
+    wide, start = canvas.shape[1], canvas.shape[1] - _MARGIN - marks_.width(16)
+    canvas[24, _MARGIN : wide - _MARGIN] = type_.RULE
+    footer = type_.fit(footer, start - _MARGIN - 24, 20, type_.SEMIBOLD)
+    type_.write(canvas, footer, (_MARGIN, 68), 20, verdict.colour, type_.SEMIBOLD)
+    marks_.draw(canvas, (start, 67), 16, verdict)
+    strip[:] = canvas
