@@ -72,7 +72,8 @@ def add_block(
     half = [extent / 2 for extent in size]
     kind, geom_size = (CYLINDER, [half[0], half[2], 0]) if shape == "cylinder" else (BOX, half)
     body.add_geom(
-        name=f"{body_name(name)}_geom", type=kind, size=geom_size, rgba=[*rgb, 1], density=DENSITY, condim=4,
+        name=f"{body_name(name)}_geom", type=kind, size=geom_size, rgba=[*rgb, 1], density=DENSITY,
+        condim=6 if kind == CYLINDER else 4,  # 6 has rolling friction: a toppled cylinder comes to rest
         friction=[0.9, 0.01, 0.0005], solref=[0.006, 1],
     )
     return Entity(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tandem.sim.truth import Truth
 
 RETRY_S = 0.5
+TOPPLE_M = 0.03  # it may go this much further when it topples
 BRAKING_M_S2 = 0.9 * 9.81  # friction of a block on the table
 
 
@@ -23,7 +24,7 @@ class KnockedOptions(Options):
 
     earliest_s: float = 2.0
     latest_s: float = 6.0
-    slowest_m_s: float = 0.4
+    slowest_m_s: float = 0.5
     fastest_m_s: float = 0.8
     tumble: float = 0.3
 
@@ -43,9 +44,9 @@ class Knocked(Disturbance):
         if truth.world.data.time < self._due_s:
             return None
         self._due_s += RETRY_S
-        slide_m = [speed**2 / (2 * BRAKING_M_S2) for speed in (self.options.slowest_m_s, self.options.fastest_m_s)]
+        way_m = [TOPPLE_M + speed**2 / (2 * BRAKING_M_S2) for speed in (self.options.slowest_m_s, self.options.fastest_m_s)]
         for name in self._rng.permutation(goal_things(truth)):
-            there = free_place(truth, str(name), self._rng, *slide_m)
+            there = free_place(truth, str(name), self._rng, *way_m)
             if there is not None:
                 self._due_s = np.inf
                 speed = self._kick(truth, str(name), there)
@@ -56,7 +57,7 @@ class Knocked(Disturbance):
         world, target = truth.world, truth.target(name)
         way = there - target.surface[:2]
         distance = np.linalg.norm(way)
-        velocity = np.append(way / distance, 0.0) * np.sqrt(2 * BRAKING_M_S2 * distance)
+        velocity = np.append(way / distance, 0.0) * np.sqrt(2 * BRAKING_M_S2 * (distance - TOPPLE_M))
         roll = self.options.tumble * np.cross([0, 0, 1], velocity) / (target.size[2] / 2)
         _, rotation = truth.pose(name)
         joint = world.data.joint(truth.entity(name).joint)
