@@ -1,7 +1,7 @@
 """The agent: perceive, plan, preflight, act for a bounded number of steps, verify, recover.
 
 It knows the order of things and nothing else. What it claims rests on the verifier and the planner; ground truth, where
-there is any, is written beside the claim (`measured`) and never decides anything. Read it from top to bottom.
+there is any, is written beside the claim (`measured`) and decides nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tandem.agent.drive import Drive
 from tandem.agent.failures import NAMED, UNTRUSTED, code_of, words_of
 from tandem.agent.ledger import Ending, Ledger, finish
 from tandem.agent.preflight import check_chunk, preflight
-from tandem.agent.recover import Budget, Limits, Recovery, without_points
+from tandem.agent.recover import REMEDIES, Budget, Limits, Recovery, without_points
 from tandem.bridge.contract import (
     ActionKind,
     Attempt,
@@ -55,9 +55,9 @@ class Agent:
         measure: the true criterion of a subgoal now, for the record only.
         score: the true success and progress (0..1) now, for the record only.
         clock: who pays for thinking; lockstep if left out.
-        limits: how much an episode may cost; the standard ones if left out.
+        limits: how much an episode may cost.
         subscribers: told of everything, in order.
-        privileged: the policy or verifier uses ground truth; camera pictures are then not looked at in preflight.
+        privileged: the policy uses ground truth; pictures are then not looked at in preflight.
     """
 
     def __init__(
@@ -83,17 +83,19 @@ class Agent:
             manifest: what the log keeps to make the episode again, plain types.
             expected: whether the instruction is feasible at all, None when unknown.
         """
-        episode = _Episode(self, instruction)
+        episode, mistake = _Episode(self, instruction), None
         try:
             episode.drive.start(instruction, seed, options, manifest or {})
             ending = episode.pursue()
         except NAMED as error:
             ending = Ending(False, code_of(error), words_of(error))
-        except Exception as error:
-            mistake = f"a mistake in a program: {type(error).__name__}: {error}"
-            episode.end(Ending(False, FailureCode.INTERRUPTED, mistake), expected)
-            raise
-        return episode.end(ending, expected)
+        except Exception as error:  # noqa: BLE001 raised again once everybody has heard the end
+            mistake = error
+            ending = Ending(False, FailureCode.INTERRUPTED, f"a mistake in a program: {type(error).__name__}: {error}")
+        result = finish(episode.ledger, ending, episode.drive, episode.broadcast, self.score, expected)
+        if mistake is not None:
+            raise mistake
+        return result
 
 
 class _Episode:
@@ -122,10 +124,8 @@ class _Episode:
 
     def plan(self) -> Plan:
         """Ask the planner what is left to do, given all that was tried."""
-        cameras = tuple(camera.name for camera in self.drive.spec.cameras)
-        request = PlanRequest(
-            self.instruction, self.drive.observation, self.agent.policy.skills, tuple(self.ledger.attempts), cameras
-        )
+        history, cameras = tuple(self.ledger.attempts), tuple(camera.name for camera in self.drive.spec.cameras)
+        request = PlanRequest(self.instruction, self.drive.observation, self.agent.policy.skills, history, cameras)
         plan = self.think("planner", lambda: self.agent.planner.plan(request))
         self.ledger.plans += 1
         self.ledger.privileged |= plan.privileged
@@ -147,17 +147,15 @@ class _Episode:
                 case Recovery.REPLAN:
                     return attempt
                 case Recovery.BACK_UP:
-                    first = self.last_holding(i, todo) + 1
-                    todo[first:i] = [without_points(subgoal) for subgoal in todo[first:i]]
-                    i = first
+                    failed, i = i, self.last_holding(i, todo) + 1
+                    todo[i:failed] = map(without_points, todo[i:failed])
         return None
 
     def attempt(self, i: int, todo: list[Subgoal]) -> Attempt:
         """One subgoal: preflight, act, verify. Whatever goes wrong is written down as a code."""
         subgoal, start_s = todo[i], self.drive.time_s
         self.drive.subgoal = number = len(self.ledger.attempts)
-        place = {"index": i, "of": len(todo), "attempt": number}
-        claimed, verdict, failure, detail = False, None, None, ""
+        claimed, verdict, failure, place = False, None, None, {"index": i, "of": len(todo), "attempt": number}
         self.ledger.seen.pop(i, None)
         try:
             self.drive.event(EventKind.SUBGOAL_START, str(subgoal), **place, **subgoal.to_dict())
@@ -167,12 +165,11 @@ class _Episode:
             claimed = True
             self.ledger.seen[i] = verdict = self.verify(subgoal, self.ledger.before[i])
             if verdict.outcome is not Outcome.SUCCESS:
-                failure = FailureCode.CRITERION_NOT_MET
+                failure = str(FailureCode.CRITERION_NOT_MET)
             detail = verdict.evidence
         except NAMED as error:
-            failure, detail = code_of(error), words_of(error)
-        known = self.agent.measure is not None and failure not in UNTRUSTED
-        measured = self.agent.measure(subgoal) if known else None
+            failure, detail = str(code_of(error)), words_of(error)
+        measured = self.agent.measure(subgoal) if self.agent.measure and failure not in UNTRUSTED else None
         attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, self.drive.time_s)
         self.ledger.attempts.append(attempt)
         self.drive.event(EventKind.SUBGOAL_END, failure or "done", **place, **attempt.to_dict())
@@ -181,11 +178,11 @@ class _Episode:
 
     def check(self, subgoal: Subgoal) -> None:
         """Preflight. A subgoal that names what is not there is the planner's failure."""
-        agent, drive = self.agent, self.drive
-        kind = getattr(agent.policy, "action_kind", ActionKind.JOINT_POSITION_GRIPPER)
-        age_s, look = agent.limits.max_age_s, not agent.privileged
+        agent, drive, policy = self.agent, self.drive, self.agent.policy
+        kind, age_s = getattr(policy, "action_kind", ActionKind.JOINT_POSITION_GRIPPER), agent.limits.max_age_s
+        look = not agent.privileged
         try:
-            preflight(subgoal, drive.observation, drive.spec, agent.policy.skills, kind, max_age_s=age_s, look=look)
+            preflight(subgoal, drive.observation, drive.spec, policy.skills, kind, max_age_s=age_s, look=look)
         except (UnknownName, InvalidPlan) as reason:
             raise PlannerFailed(f"{subgoal} cannot be begun: {reason}") from reason
 
@@ -194,15 +191,14 @@ class _Episode:
         self.epoch += 1
         policy, end_s = self.agent.policy, self.drive.time_s + subgoal.timeout_s
         policy.reset(self.epoch)
-        final = False
-        while not final:
+        chunk = None
+        while chunk is None or not chunk.final:
             chunk = self.think("policy", lambda: policy.infer(self.drive.observation, subgoal))
             check_chunk(chunk, self.drive.spec, self.epoch)
             for action in chunk.actions:
                 if self.drive.time_s >= end_s:
                     raise SkillFailed(FailureCode.TIMEOUT, f"{subgoal} was not done within {subgoal.timeout_s:g} s")
                 self.drive.advance(action, phase=chunk.phase)
-            final = chunk.final
 
     def verify(self, subgoal: Subgoal, before: Observation) -> Verdict:
         """The verifier's word; if it cannot tell, it may look once more after things have settled."""
@@ -214,8 +210,7 @@ class _Episode:
 
     def look(self, subgoal: Subgoal, before: Observation) -> Verdict:
         """Ask the verifier about the newest observation."""
-        after = self.drive.observation
-        return self.think("verifier", lambda: self.agent.verifier.verify(subgoal, before, after))
+        return self.think("verifier", lambda: self.agent.verifier.verify(subgoal, before, self.drive.observation))
 
     def recover(self, attempt: Attempt, i: int) -> Recovery:
         """Choose the cheapest remedy that is left; when there is none, end the episode with the reason."""
@@ -223,7 +218,7 @@ class _Episode:
         remedy, reason = self.budget.remedy(code, i), f"{attempt.subgoal}: {code}: {attempt.detail}"
         self.drive.event(EventKind.RECOVERY, f"{remedy}: {reason}", action=str(remedy), reason=reason)
         if remedy is Recovery.GIVE_UP:
-            raise SkillFailed(code, reason)
+            raise SkillFailed(FailureCode.BUDGET_EXHAUSTED if code in REMEDIES else code, reason)
         if code is FailureCode.STALE_OBSERVATION:
             self.drive.hold(self.agent.limits.settle_s, phase="wait for a picture")
         return remedy
@@ -239,11 +234,11 @@ class _Episode:
         """The planner finds nothing left to do: claim it only if the verifier has seen every subgoal done."""
         ledger = self.ledger
         for i, subgoal in enumerate(ledger.subgoals):
-            if i in ledger.before and not ledger.done(i):
-                ledger.seen[i] = self.look(subgoal, ledger.before[i])
+            if not ledger.done(i) and i in ledger.before:
+                ledger.seen[i] = verdict = self.look(subgoal, ledger.before[i])
+                self.drive.event(EventKind.NOTE, f"last look at {subgoal}: {verdict.outcome}: {verdict.evidence}")
             if not ledger.done(i):
-                evidence = ledger.seen[i].evidence if i in ledger.seen else "it was not tried"
-                reason = f"the planner finds nothing left to do, but {subgoal} was not seen done: {evidence}"
+                reason = f"the planner finds nothing left to do, but {subgoal} was not seen done"
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
         return Ending(True, None, "every subgoal was seen done and nothing is left to do")
 
@@ -255,7 +250,3 @@ class _Episode:
         if steps := self.drive.hold(self.agent.clock.charge_s(wall_s), phase=f"{what} thinks"):
             self.drive.event(EventKind.THINKING, f"{what} thought", what=what, wall_s=wall_s, charged_steps=steps)
         return answer
-
-    def end(self, ending: Ending, expected: bool | None) -> EpisodeResult:
-        """Write down how it ended and tell everybody, whatever happened before."""
-        return finish(self.ledger, ending, self.drive, self.broadcast, self.agent.score, expected)
