@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 AT_REST_M_S = 0.02
 ON_TOP_GAP_M = 0.012
+SEATED_GAP_M = 0.005
 LIFTED_M = 0.02
 OPEN_FRACTION, SHUT_FRACTION = 0.7, 0.1
 HOME_TOLERANCE_RAD = 0.1
@@ -54,6 +55,20 @@ def on_top(truth: Truth, upper: str, lower: str) -> bool:
     return bool(near and upper not in truth.touched() and at_rest(truth, upper))
 
 
+def covers(truth: Truth, upper: str, lower: str) -> bool:
+    """It lies on the other thing, centred or not, so that the other cannot be lifted or built upon."""
+    above, below = truth.target(upper), truth.target(lower)
+    sideways = np.linalg.norm(above.surface[:2] - below.surface[:2])
+    over = bottom_z(truth, upper) > below.surface[2] - below.size[2] / 2
+    return bool(over and sideways < (max(above.size[:2]) + max(below.size[:2])) / 2)
+
+
+def seated(truth: Truth, name: str, slot: str) -> bool:
+    """Inside, and down on the floor rather than perched on a wall."""
+    gap = bottom_z(truth, name) - truth.target(slot).surface[2]
+    return bool(abs(gap) < SEATED_GAP_M and inside(truth, name, slot))
+
+
 def opened_fraction(truth: Truth, name: str) -> float:
     """Travel of a drawer's joint, 0 shut to 1 fully open."""
     joint = truth.world.model.joint(truth.entity(name).joint)
@@ -82,11 +97,12 @@ def holds(truth: Truth, subgoal: Subgoal) -> bool | None:
 
 
 def _placed(truth: Truth, subgoal: Subgoal) -> bool:
-    """Something loose that the gripper no longer touches is in, or on, the target."""
+    """What was to be placed (if it is not named: some loose thing) is in, or on, the target, and let go."""
     target = str(subgoal.arguments["target"])
-    relation = on_top if truth.entity(target).kind == "block" else inside
+    relation = {"block": on_top, "slot": seated}.get(truth.entity(target).kind, inside)
     loose = [name for name, entity in truth.world.entities.items() if entity.loose and name != target]
-    return truth.held() is None and any(relation(truth, name, target) for name in loose)
+    things = [str(subgoal.arguments["object"])] if "object" in subgoal.arguments else loose
+    return truth.held() is None and any(relation(truth, name, target) for name in things)
 
 
 def _at_home(truth: Truth, subgoal: Subgoal) -> bool:

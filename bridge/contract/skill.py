@@ -55,8 +55,8 @@ class SkillSpec:
         return frozenset(a.name for a in self.arguments if a.required)
 
 
-def _text(name: str, meaning: str) -> ArgumentSpec:
-    return ArgumentSpec(name, ArgumentKind.TEXT, meaning)
+def _text(name: str, meaning: str, *, required: bool = True) -> ArgumentSpec:
+    return ArgumentSpec(name, ArgumentKind.TEXT, meaning, required)
 
 
 def _point(name: str, meaning: str) -> ArgumentSpec:
@@ -64,15 +64,16 @@ def _point(name: str, meaning: str) -> ArgumentSpec:
 
 
 _OBJECT = (_text("object", "what to take, in words"), _point("point", "a camera point on it"))
+_HELD = _text("object", "what is held, in words", required=False)
 _TARGET = (_text("target", "where, in words"), _point("point", "a camera point on it"))
 
 SKILLS: Mapping[str, SkillSpec] = MappingProxyType({
     skill.name: skill
     for skill in (
         SkillSpec("pick", "grasp an object from above and lift it", _OBJECT, "the gripper holds nothing", 20.0),
-        SkillSpec("place", "put the held object into or onto the target", _TARGET, "an object is held", 20.0),
-        SkillSpec("stack_on", "set the held object on top of another", _TARGET, "an object is held", 20.0),
-        SkillSpec("insert", "push the held peg into a hole", _TARGET, "a peg is held", 40.0),
+        SkillSpec("place", "put the held object into or onto the target", (_HELD, *_TARGET), "an object is held", 20.0),
+        SkillSpec("stack_on", "set the held object on top of another", (_HELD, *_TARGET), "an object is held", 20.0),
+        SkillSpec("insert", "push the held peg into a hole", (_HELD, *_TARGET), "a peg is held", 40.0),
         SkillSpec("open", "pull a drawer open by its handle", _TARGET, "the gripper holds nothing", 30.0),
         SkillSpec("close", "push a drawer shut", _TARGET, "the gripper holds nothing", 30.0),
         SkillSpec("press", "press a button from above", _TARGET, "the gripper holds nothing", 20.0),

@@ -22,21 +22,24 @@ def pick(truth: Truth, thing: str) -> Subgoal:
 def place(truth: Truth, thing: str, target: str) -> Subgoal:
     """Put the held thing into a bin, slot, drawer or fixture."""
     return _subgoal(
-        truth, "place", f"put the {thing} into the {target}", f"the {thing} lies in the {target}, let go", target, target=target
+        truth, "place", f"put the {thing} into the {target}", f"the {thing} lies in the {target}, let go", target,
+        object=thing, target=target,
     )
 
 
 def stack_on(truth: Truth, thing: str, target: str) -> Subgoal:
     """Set the held thing on top of another."""
     return _subgoal(
-        truth, "stack_on", f"set the {thing} on the {target}", f"the {thing} stands on the {target}, let go", target, target=target
+        truth, "stack_on", f"set the {thing} on the {target}", f"the {thing} stands on the {target}, let go", target,
+        object=thing, target=target,
     )
 
 
 def insert(truth: Truth, thing: str, target: str) -> Subgoal:
     """Push the held peg into a hole."""
     return _subgoal(
-        truth, "insert", f"push the {thing} into the {target}", f"the {thing} sits deep in the {target}", target, target=target
+        truth, "insert", f"push the {thing} into the {target}", f"the {thing} sits deep in the {target}", target,
+        object=thing, target=target,
     )
 
 
