@@ -27,9 +27,32 @@ class Jaws:
     """
 
     def __init__(self, spec: BodySpec, model: mujoco.MjModel):
+        self._model, self._actuator = model, _gripper_actuator(spec, model)
         self._openings = np.linspace(0.0, 1.0, _SAMPLES)
-        self._low, self._high = _finger_faces(spec, model, self._openings)
+        faces = [self._faces(spec.tool_site, opening) for opening in self._openings]
+        self._low, self._high = np.array(faces).T
         self._widths = np.maximum.accumulate(self._high - self._low)
+
+    def place(self, data: mujoco.MjData, opening: float) -> None:
+        """Put the finger joints of the model's data where an opening has them."""
+        model, actuator = self._model, self._actuator
+        closed, opened = model.actuator_ctrlrange[actuator]
+        value = closed + opening * (opened - closed)
+        target = int(model.actuator_trnid[actuator, 0])
+        if model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT:
+            data.qpos[model.jnt_qposadr[target]] = value
+            return
+        first, count = model.tendon_adr[target], model.tendon_num[target]
+        joints, shares = model.wrap_objid[first : first + count], model.wrap_prm[first : first + count]
+        data.qpos[model.jnt_qposadr[joints]] = value / shares.sum()
+
+    def _faces(self, tool_site: str, opening: float) -> tuple[float, float]:
+        """Where along the tool's y the faces of the two fingers are at an opening, m."""
+        data, site = mujoco.MjData(self._model), self._model.site(tool_site).id
+        self.place(data, float(opening))
+        mujoco.mj_kinematics(self._model, data)
+        side = data.site_xmat[site].reshape(3, 3)[:, 1]
+        return -_ray(self._model, data, data.site_xpos[site], -side), _ray(self._model, data, data.site_xpos[site], side)
 
     @property
     def widest_m(self) -> float:
@@ -55,38 +78,12 @@ class Jaws:
         return (low + high) / 2 if low > high else float(np.clip(self.centre(width_m), low, high))
 
 
-def _finger_faces(spec: BodySpec, model: mujoco.MjModel, openings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Faces of the fingers along the tool's y, below and above the tool, (T,) each."""
-    data = mujoco.MjData(model)
-    actuator = _gripper_actuator(spec, model)
-    site, low, high = model.site(spec.tool_site).id, [], []
-    for opening in openings:
-        _place_fingers(model, data, actuator, float(opening))
-        mujoco.mj_kinematics(model, data)
-        side = data.site_xmat[site].reshape(3, 3)[:, 1]
-        low.append(-_ray(model, data, data.site_xpos[site], -side))
-        high.append(_ray(model, data, data.site_xpos[site], side))
-    return np.array(low), np.array(high)
-
-
 def _gripper_actuator(spec: BodySpec, model: mujoco.MjModel) -> int:
     names = [model.actuator(i).name for i in range(model.nu)]
     others = [i for i, name in enumerate(names) if name not in spec.joint_names]
     if len(others) != 1:
         raise InvalidSpec(f"the kinematic model of {spec.robot!r} needs one actuator besides its joints', has {names}")
     return others[0]
-
-
-def _place_fingers(model: mujoco.MjModel, data: mujoco.MjData, actuator: int, opening: float) -> None:
-    closed, opened = model.actuator_ctrlrange[actuator]
-    value = closed + opening * (opened - closed)
-    target = int(model.actuator_trnid[actuator, 0])
-    if model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT:
-        data.qpos[model.jnt_qposadr[target]] = value
-        return
-    first, count = model.tendon_adr[target], model.tendon_num[target]
-    joints, shares = model.wrap_objid[first : first + count], model.wrap_prm[first : first + count]
-    data.qpos[model.jnt_qposadr[joints]] = value / shares.sum()
 
 
 def _ray(model: mujoco.MjModel, data: mujoco.MjData, start: np.ndarray, direction: np.ndarray) -> float:

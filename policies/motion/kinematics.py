@@ -82,6 +82,13 @@ class Arm:
         self._set(q)
         return self._configuration.get_transform_frame_to_world(link, "body").as_matrix()
 
+    def posed(self, q: np.ndarray, opening: float) -> mujoco.MjData:
+        """The model's data with the arm and the fingers in place, for outlines; overwritten by the next call."""
+        self._set(q)
+        self.jaws.place(self._configuration.data, opening)
+        self._configuration.update()
+        return self._configuration.data
+
     def ik(self, T_base_tool: np.ndarray, seed: np.ndarray, *, posture: np.ndarray | None = None) -> np.ndarray | None:
         """Joint positions (n,) that bring the tool there, from one seed; None when it does not converge.
 

@@ -1,0 +1,101 @@
+"""Which pixels belong to the thing at a pixel: of one colour, connected, and above what it stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tandem.policies.motion.targets.view import View
+
+COLOUR_DISTANCE = 0.09  # between shares of red, green and blue; shading changes them little
+_REACH_M = 0.24  # how far from the pixel a thing may extend
+_TABLE_M = 0.004  # what is lower belongs to the table
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Pixels of one thing.
+
+    Attributes:
+        points: (N, 3) what they show, in the base frame.
+        seed: (3,) what the given pixel shows.
+        chroma: (3,) its colour.
+        pixels: (N, 2) rows and columns.
+        pixel_m: metres between neighbouring pixels.
+        footprints: (N,) area of a level surface that each pixel covers, m^2.
+        hidden: share of its border where the robot begins.
+    """
+
+    points: np.ndarray
+    seed: np.ndarray
+    chroma: np.ndarray
+    pixels: np.ndarray
+    pixel_m: float
+    footprints: np.ndarray
+    hidden: float
+
+
+def window(view: View, row: int, column: int, reach_m: float = _REACH_M) -> tuple[slice, slice]:
+    """The part of the picture that can show things within a distance of what a pixel shows."""
+    radius = int(np.ceil(reach_m / view.pixel_size_m(row, column)))
+    height, width = view.depth.shape
+    return slice(max(0, row - radius), min(height, row + radius)), slice(max(0, column - radius), min(width, column + radius))
+
+
+def colour_at(view: View, row: int, column: int) -> np.ndarray:
+    """(3,) median colour of the pixels around one that show the same surface."""
+    rows, columns = slice(max(0, row - 2), row + 3), slice(max(0, column - 2), column + 3)
+    near = np.abs(view.depth[rows, columns] - view.depth[row, column]) < 0.01
+    return np.median(view.chroma[rows, columns][near], axis=0)
+
+
+def alike(view: View, rows: slice, columns: slice, chroma: np.ndarray) -> np.ndarray:
+    """(h, w) bool: pixels of a window that have a colour."""
+    return np.linalg.norm(view.chroma[rows, columns] - chroma, axis=-1) < COLOUR_DISTANCE
+
+
+def grow(view: View, row: int, column: int, robot: np.ndarray | None = None, chroma: np.ndarray | None = None) -> Region:
+    """The thing at a pixel.
+
+    Args:
+        view: the picture.
+        row: of the pixel.
+        column: of the pixel.
+        robot: (h, w) bool of the window around the pixel: what shows the robot.
+        chroma: (3,) its colour, looked up when None.
+    """
+    rows, columns = window(view, row, column)
+    seed = view.points[row, column].astype(np.float64)
+    chroma = colour_at(view, row, column) if chroma is None else chroma
+    mask = alike(view, rows, columns, chroma)
+    if seed[2] > _TABLE_M:
+        mask &= view.points[rows, columns][..., 2] > _TABLE_M
+    if robot is not None:
+        mask &= ~robot
+    inside = row - rows.start, column - columns.start
+    mask[inside] = True
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    own = labels == labels[inside]
+    found = np.argwhere(own)
+    points = view.points[rows, columns][own].astype(np.float64)
+    return Region(
+        points, seed, chroma, found + (rows.start, columns.start), view.pixel_size_m(row, column),
+        _footprints(view, points, view.depth[rows, columns][own]), _touching(own, robot),
+    )
+
+
+def _footprints(view: View, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """(N,) area of a level surface at each point that its pixel covers: depth^3 / (f_x f_y height above it)."""
+    above = np.abs(view.T_base_camera[2, 3] - points[:, 2])
+    return depth.astype(np.float64) ** 3 / (view.camera.intrinsics[0, 0] * view.camera.intrinsics[1, 1] * above)
+
+
+def _touching(own: np.ndarray, robot: np.ndarray | None) -> float:
+    """Share of a region's border at which the robot begins."""
+    if robot is None or not robot.any():
+        return 0.0
+    kernel = np.ones((3, 3), np.uint8)
+    border = (cv2.dilate(own.astype(np.uint8), kernel) > 0) & ~own
+    return float((border & (cv2.dilate(robot.astype(np.uint8), kernel) > 0)).sum() / max(1, border.sum()))
