@@ -124,14 +124,18 @@ class Renderer:
         return np.ascontiguousarray(rgb[::-1]), None if raw is None else self._metric(raw[::-1])
 
     def _metric(self, reversed_z: np.ndarray) -> np.ndarray:
-        """Depth buffer (1 near, 0 far) to metres."""
-        near, far = (plane * self._model.stat.extent for plane in (self._model.vis.map.znear, self._model.vis.map.zfar))
-        return (near * far / (near + reversed_z.astype(np.float64) * (far - near))).astype(np.float32)
+        """Depth buffer (1 near, 0 far) to metres, 0 where nothing was hit. Single precision errs by micrometres."""
+        vis, extent = self._model.vis.map, self._model.stat.extent
+        near, far = np.float32(vis.znear * extent), np.float32(vis.zfar * extent)
+        metric = near + reversed_z * (far - near)
+        np.divide(near * far, metric, out=metric)
+        metric[reversed_z == 0] = 0
+        return metric
 
     def segmentation(self, data: mujoco.MjData, camera: str, width: int, height: int) -> np.ndarray:
         """int32 (H, W): the id of the geom that each pixel shows, -1 for none."""
-        buffer, rect, scene = self._buffer(width, height), mujoco.MjrRect(0, 0, width, height), self._update(data, camera)
-        flags = scene.flags.copy()
+        buffer, scene = self._buffer(width, height), self._update(data, camera)
+        rect, flags = mujoco.MjrRect(0, 0, width, height), scene.flags.copy()
         scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = True
         mujoco.mjr_render(rect, scene, buffer)
         np.copyto(scene.flags, flags)

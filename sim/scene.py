@@ -96,7 +96,7 @@ def _surroundings(spec: mujoco.MjSpec, rng: np.random.Generator, scale: float) -
         rgba=[*wood, 1], friction=[0.9, 0.01, 0.0005],
     )
     spec.worldbody.add_geom(
-        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[0, 0, -0.75], size=[6, 6, 0.1], rgba=[0.32, 0.34, 0.37, 1],
+        name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[0, 0, -0.75], size=[6, 6, 6], rgba=[0.32, 0.34, 0.37, 1],
         contype=0, conaffinity=0,
     )
     spec.add_texture(
