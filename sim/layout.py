@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tandem.bridge.contract import InvalidOption
 from tandem.bridge.robots import Workspace
 
 TRIES = 2000
+RESTARTS, TRIES_EACH = 20, 400
 EDGE_M = 0.015
 IN_VIEW_RAD = 1.0  # to either side, the front camera sees the whole reach
 
@@ -58,3 +61,41 @@ class Layout:
                 self.reserve(xy, radius_m)
                 return xy
         return None
+
+    def draw_many(self, discs: Sequence[tuple[float, float]], *, needed: int) -> list[np.ndarray]:
+        """(2,) centres of as many discs as there is room for, in order. Starts over rather than give up early.
+
+        Args:
+            discs: radius, and free space to any other, of each, m; the ones that matter first.
+            needed: how many of them must find a place.
+
+        Raises:
+            InvalidOption: there is no room for those.
+        """
+        before, best = list(self._taken), []
+        for _ in range(RESTARTS):
+            self._taken, found = list(before), []
+            for radius, gap in discs:
+                xy = self._free(radius, gap)
+                if xy is None:
+                    break
+                found.append(xy)
+                self.reserve(xy, radius)
+            best = max(best, found, key=len)
+            if len(best) == len(discs):
+                break
+        if len(best) < needed:
+            raise InvalidOption("this robot's table has no room for all that the goal needs; ask for fewer things")
+        self._taken = before + [(xy, radius) for xy, (radius, _) in zip(best, discs, strict=False)]
+        return best
+
+    def _free(self, radius_m: float, gap_m: float) -> np.ndarray | None:
+        """(2,) a free place, None if many tries found none."""
+        space = self._workspace
+        reach = np.sqrt(self._rng.uniform(space.reach_min_m**2, space.reach_max_m**2, TRIES_EACH))
+        angle = self._rng.uniform(space.azimuth_low, space.azimuth_high, TRIES_EACH)
+        places = np.column_stack([reach * np.cos(angle), reach * np.sin(angle)])
+        free = np.ones(TRIES_EACH, bool)
+        for other, taken in self._taken:
+            free &= np.linalg.norm(places - other, axis=1) > radius_m + taken + gap_m
+        return places[np.argmax(free)] if free.any() else None

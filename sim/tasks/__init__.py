@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tandem.bridge.contract import UnknownName
+from tandem.sim.tasks.kit import Kit
 from tandem.sim.tasks.pick_place import PickPlace
+from tandem.sim.tasks.sort import Sort
+from tandem.sim.tasks.stack import Stack
 from tandem.sim.tasks.task import Challenge, Task, Wish
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (PickPlace(),)})
+TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (PickPlace(), Sort(), Stack(), Kit())})
 """Every task, by name, in the order in which they are listed."""
 
 
