@@ -46,11 +46,20 @@ class Caption:
 
 @dataclass(frozen=True)
 class Closing:
-    """The last picture of a film: a headline ("Done", "Failed: GRASP_FAILED"), the marks, and a reason in words."""
+    """The last picture of a film: a headline ("Done", "Failed: GRASP_FAILED"), the marks, and a reason in words.
+
+    `good` says whether that is a success where the marks alone do not tell: a rightful refusal claims nothing.
+    """
 
     title: str
     marks: Marks
     detail: str = ""
+    good: bool | None = None
+
+    @property
+    def colour(self) -> type_.Colour:
+        """Of the headline."""
+        return self.marks.colour if self.good is None else (type_.BAD, type_.GOOD)[self.good]
 
 
 def bar_height(height: int) -> int:
@@ -93,7 +102,7 @@ def closed(frame: np.ndarray, closing: Closing) -> np.ndarray:
         text = type_.fit(text, room, size, weight)
         type_.write(canvas, text, ((wide - type_.width(text, size, weight)) // 2, y), size, colour, weight)
 
-    centred(closing.title, middle - round(1.1 * size), round(1.9 * size), closing.marks.colour, type_.SEMIBOLD)
+    centred(closing.title, middle - round(1.1 * size), round(1.9 * size), closing.colour, type_.SEMIBOLD)
     marks_.draw(canvas, ((wide - marks_.width(size)) // 2, middle + round(1.2 * size)), size, closing.marks)
     if closing.detail:
         centred(closing.detail, middle + round(3.4 * size), round(0.9 * size), type_.INK, type_.REGULAR)

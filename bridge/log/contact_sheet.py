@@ -14,6 +14,7 @@ from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.log import marks as marks_
 from tandem.bridge.log import typography as type_
 from tandem.bridge.log.atomic import replacing
+from tandem.bridge.log.captions import Closing
 from tandem.bridge.log.marks import Marks
 
 _MARGIN, _GAP, _WIDE, _PAD, _TEXT, _HEAD = 36, 20, 400, 16, 92, 104
@@ -36,14 +37,13 @@ class Tile:
     note: str = ""
 
 
-def contact_sheet(tiles: Sequence[Tile], header: str, footer: str, verdict: Marks, *, subtitle: str = "") -> np.ndarray:
+def contact_sheet(tiles: Sequence[Tile], header: str, closing: Closing, *, subtitle: str = "") -> np.ndarray:
     """The sheet as uint8 (H, W, 3) RGB.
 
     Args:
         tiles: one for each subgoal, in order; at least one.
         header: the instruction.
-        footer: the result in words.
-        verdict: claimed, seen, measured of the whole episode.
+        closing: the result, in words and marks.
         subtitle: a small line above the header (task, robot, seed).
     """
     if not tiles:
@@ -59,15 +59,15 @@ def contact_sheet(tiles: Sequence[Tile], header: str, footer: str, verdict: Mark
     for number, tile in enumerate(tiles):
         y, x = _HEAD + number // columns * (high + _GAP), left + number % columns * (_WIDE + _GAP)
         _draw_tile(sheet[y : y + high, x : x + _WIDE], tile)
-    _draw_footer(sheet[-_HEAD:], footer, verdict)
+    _draw_footer(sheet[-_HEAD:], closing)
     return sheet
 
 
 def write_contact_sheet(
-    path: Path | str, tiles: Sequence[Tile], header: str, footer: str, verdict: Marks, *, subtitle: str = ""
+    path: Path | str, tiles: Sequence[Tile], header: str, closing: Closing, *, subtitle: str = ""
 ) -> None:
     """Write the sheet as a PNG, whole or not at all; raises `LogUnwritable`."""
-    sheet = contact_sheet(tiles, header, footer, verdict, subtitle=subtitle)
+    sheet = contact_sheet(tiles, header, closing, subtitle=subtitle)
     _, data = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     with replacing(Path(path)) as part:
         part.write_bytes(data.tobytes())
@@ -99,11 +99,11 @@ def _draw_tile(card: np.ndarray, tile: Tile) -> None:
     card[len(place) + 3 :] = words
 
 
-def _draw_footer(strip: np.ndarray, footer: str, verdict: Marks) -> None:
+def _draw_footer(strip: np.ndarray, closing: Closing) -> None:
     canvas = np.ascontiguousarray(strip)
     wide, start = canvas.shape[1], canvas.shape[1] - _MARGIN - marks_.width(16)
     canvas[24, _MARGIN : wide - _MARGIN] = type_.RULE
-    footer = type_.fit(footer, start - _MARGIN - 24, 20, type_.SEMIBOLD)
-    type_.write(canvas, footer, (_MARGIN, 68), 20, verdict.colour, type_.SEMIBOLD)
-    marks_.draw(canvas, (start, 67), 16, verdict)
+    x = type_.write(canvas, closing.title, (_MARGIN, 68), 20, closing.colour, type_.SEMIBOLD) + 14
+    type_.write(canvas, type_.fit(closing.detail, start - x - 24, 16), (x, 68), 16, type_.MUTED)
+    marks_.draw(canvas, (start, 67), 16, closing.marks)
     strip[:] = canvas

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import chain, count
 from pathlib import Path
 
 from tandem.bridge.contract.errors import LogUnwritable
@@ -14,14 +15,22 @@ from tandem.bridge.contract.errors import LogUnwritable
 MIN_FREE_BYTES = 64 * 2**20  # less than this on the disk, and no episode starts
 
 
-def next_free(path: Path) -> Path:
-    """`path`, or the first of `name-2.mcap`, `name-3.mcap`, ... that does not exist yet."""
-    path, number = Path(path), 1
-    candidate = path
-    while candidate.exists():
-        number += 1
-        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return candidate
+def next_free(folder: Path | str, name: str) -> Path:
+    """The first of `name.mcap`, `name-2.mcap`, ... that is not in `folder` yet; the folder is made.
+
+    Raises `LogUnwritable` when it cannot be made.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise LogUnwritable(f"cannot make {folder}: {reason.strerror}. Choose another folder") from reason
+    return _free(folder, name, ".mcap")
+
+
+def _free(folder: Path, name: str, suffix: str) -> Path:
+    numbered = (folder / f"{name}{mark}{suffix}" for mark in chain([""], map("-{}".format, count(2))))
+    return next(path for path in numbered if not path.exists())
 
 
 class LogFile:
@@ -44,7 +53,7 @@ class LogFile:
         try:
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except FileExistsError as reason:
-            free = next_free(self.path)
+            free = _free(self.path.parent, self.path.stem, self.path.suffix)
             raise LogUnwritable(f"{self.path} exists and is never overwritten. Free: {free}") from reason
         except OSError as reason:
             raise LogUnwritable(

@@ -11,7 +11,7 @@ import pytest
 from dummy_recording import Episode
 
 from tandem.bridge.contract import LogUnwritable
-from tandem.bridge.log import LogReader, Recorder
+from tandem.bridge.log import LogReader, Recorder, next_free
 
 # A file that may not grow beyond a limit fails in the middle of a write, as a full disk does, and needs no root.
 FULL = """
@@ -66,6 +66,12 @@ def test_a_missing_folder_names_the_command_that_makes_it(tmp_path):
     with pytest.raises(LogUnwritable, match=r"mkdir -p .*nowhere"):
         Recorder(tmp_path / "nowhere" / "e.mcap")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_typed(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(LogUnwritable, match="cannot make"):
+        next_free(tmp_path / "file" / "runs", "e")
 
 
 def test_a_disk_with_too_little_left_is_refused_before_the_start(tmp_path):

@@ -66,9 +66,9 @@ def test_what_cannot_be_written_is_typed(tmp_path):
         write_film(tmp_path / "nowhere" / "e.mp4", frames(1), [CAPTION], 20)
     with pytest.raises(LogUnwritable, match="nowhere"):
         tile = Tile(frames(1)[0], "a", CLOSING.marks)
-        write_contact_sheet(tmp_path / "nowhere" / "e.png", [tile], "", "", CLOSING.marks)
+        write_contact_sheet(tmp_path / "nowhere" / "e.png", [tile], "", CLOSING)
     with pytest.raises(LogUnwritable, match="at least one tile"):
-        contact_sheet([], "", "", CLOSING.marks)
+        contact_sheet([], "", CLOSING)
     assert not list(tmp_path.iterdir())
 
 
@@ -96,7 +96,7 @@ def test_a_sheet_holds_a_tile_for_each_subgoal(tmp_path, count):
     shown = [np.full((48, 64, 3), 10 + 10 * i, np.uint8) for i in range(count)]
     tiles = [Tile(frame, f"subgoal {i}", Marks(True, True, True), "1.0 s") for i, frame in enumerate(shown)]
     path = tmp_path / "e.png"
-    write_contact_sheet(path, tiles, "put everything away", "Done in 9 s", Marks(True, True, True), subtitle="sort")
+    write_contact_sheet(path, tiles, "put everything away", CLOSING, subtitle="sort")
     sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     for frame in shown:
         assert (sheet == frame[0, 0]).all(axis=-1).sum() >= 400 * 300  # each picture, whole

@@ -165,7 +165,8 @@ def test_a_log_is_never_overwritten(tmp_path):
         Recorder(path)
     assert path.read_bytes() == b"precious"
     (tmp_path / "e-2.mcap").touch()
-    assert next_free(path) == tmp_path / "e-3.mcap"
+    assert next_free(tmp_path, "e") == tmp_path / "e-3.mcap"
+    assert next_free(tmp_path / "new" / "folder", "e").parent.is_dir()
 
 
 def test_a_recorder_that_never_began_leaves_nothing(tmp_path):
