@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tandem.bridge.contract import FailureCode, GripperSpec, SkillFailed, Target
+from tandem.policies.motion.clutter import Clutter
 from tandem.policies.motion.jaws import CLEARANCE_M, Jaws
 from tandem.policies.motion.kinematics import Arm
 from tandem.policies.motion.pose import at_height, beside, top_down
@@ -15,7 +16,9 @@ TIP_ABOVE_TABLE_M = 0.004
 _DEEPEST_M = 0.028
 _KEEP_BELOW_M = 0.008
 HOVERS_M = (0.07, 0.05, 0.035, 0.02)  # above the grasp: the first that the arm can reach
-_EDGE_WEIGHT, _WIDTH_WEIGHT = 0.6, 0.4
+_SPARE_M = 0.008  # between an object and each finger on the way down
+_EDGE_WEIGHT, _WIDTH_WEIGHT, _BLOCKED_WEIGHT = 0.6, 0.4, 4.0
+_BLOCKED_POINTS = 12  # seen in the way of the fingers
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +28,14 @@ class Grasp:
     Attributes:
         pose: (4, 4) of the tool when the fingers close.
         width_m: of the object between the fingers.
+        opening: of the gripper on the way down, 0..1: as little as is safe, to pass between neighbours.
         yaw_offset_rad: the object's own x axis relative to the closing direction.
         hover: (4, 4) of the tool where it waits above.
     """
 
     pose: np.ndarray
     width_m: float
+    opening: float
     yaw_offset_rad: float
     hover: np.ndarray
 
@@ -61,13 +66,14 @@ def closings(target: Target, jaws: Jaws) -> list[tuple[float, float]]:
     return [(angle + flip, width) for angle, width in fitting for flip in (0.0, np.pi)]
 
 
-def choose(target: Target, arm: Arm, near: np.ndarray) -> Grasp:
+def choose(target: Target, arm: Arm, near: np.ndarray, clutter: Clutter | None = None) -> Grasp:
     """The best grasp from above.
 
     Args:
         target: the object.
         arm: which arm.
         near: (n,) present joint positions.
+        clutter: what stands around it, None when nothing is known.
 
     Raises:
         SkillFailed: `GRASP_FAILED` when it is too wide, `UNREACHABLE` when no closing direction is in reach.
@@ -75,13 +81,16 @@ def choose(target: Target, arm: Arm, near: np.ndarray) -> Grasp:
     position = np.array([*target.surface[:2], tool_height(target, arm.spec.gripper)])
     best: tuple[float, Grasp] | None = None
     for angle, width in closings(target, arm.jaws):
-        pose = beside(top_down(position, target.yaw_rad + angle), arm.jaws.centre_open(width))
+        opening = arm.jaws.opening(width + 2 * _SPARE_M)
+        pose = beside(top_down(position, target.yaw_rad + angle), arm.jaws.centre_open(width, opening))
         hover, q = _hover(pose, arm, near)
         if q is None:
             continue
         cost = _cost(q, arm, near) + _WIDTH_WEIGHT * width / arm.jaws.widest_m + 2.0 * (HOVERS_M[0] - hover)
+        if clutter is not None:
+            cost += _BLOCKED_WEIGHT * min(1.0, clutter.blocks(pose, arm.jaws.faces(opening), arm) / _BLOCKED_POINTS)
         if best is None or cost < best[0]:
-            best = cost, Grasp(pose, width, -angle, at_height(pose, pose[2, 3] + hover))
+            best = cost, Grasp(pose, width, opening, -angle, at_height(pose, pose[2, 3] + hover))
     if best is None:
         raise SkillFailed(
             FailureCode.UNREACHABLE,

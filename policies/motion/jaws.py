@@ -52,7 +52,8 @@ class Jaws:
         self.place(data, float(opening))
         mujoco.mj_kinematics(self._model, data)
         side = data.site_xmat[site].reshape(3, 3)[:, 1]
-        return -_ray(self._model, data, data.site_xpos[site], -side), _ray(self._model, data, data.site_xpos[site], side)
+        start = data.site_xpos[site]
+        return -_ray(self._model, data, start, -side), _ray(self._model, data, start, side)
 
     @property
     def widest_m(self) -> float:
@@ -72,9 +73,15 @@ class Jaws:
         opening = self.opening(width_m)
         return float(np.interp(opening, self._openings, (self._low + self._high) / 2))
 
-    def centre_open(self, width_m: float) -> float:
+    def faces(self, opening: float) -> tuple[float, float]:
+        """Where along the tool's y the inner faces of the fingers are at an opening, m."""
+        low, high = (float(np.interp(opening, self._openings, side)) for side in (self._low, self._high))
+        return low, high
+
+    def centre_open(self, width_m: float, opening: float = 1.0) -> float:
         """Where the middle of the object shall be between open fingers: nearly as held, and clear of both, m."""
-        low, high = self._low[-1] + width_m / 2 + CLEARANCE_M, self._high[-1] - width_m / 2 - CLEARANCE_M
+        inner_low, inner_high = self.faces(opening)
+        low, high = inner_low + width_m / 2 + CLEARANCE_M, inner_high - width_m / 2 - CLEARANCE_M
         return (low + high) / 2 if low > high else float(np.clip(self.centre(width_m), low, high))
 
 

@@ -22,11 +22,13 @@ from tandem.bridge.contract import (
 )
 from tandem.bridge.contract import observation as keys
 from tandem.policies.motion import trajectory
+from tandem.policies.motion.clutter import Clutter
 from tandem.policies.motion.kinematics import Arm
 from tandem.policies.motion.memory import Memory
 from tandem.policies.motion.motion import Motion, Moves
 from tandem.policies.motion.pace import Pace
 from tandem.policies.motion.pose import angle_between, at_height, between
+from tandem.policies.motion.targets.outline import Outline
 
 HELD_OPENING = 0.035  # closed further than this, the hand is empty
 _STALL = 0.012  # opening per look below which the fingers have stopped
@@ -48,6 +50,7 @@ class Mover:
     def __init__(self, arm: Arm, targets: TargetSource, pace: Pace, memory: Memory):
         self.arm, self.targets, self.pace, self.memory = arm, targets, pace, memory
         self.spec: BodySpec = arm.spec
+        self._outline = Outline(arm)
         self.observation: Observation = {}
         self.command = np.zeros(self.spec.dof + 1)
 
@@ -122,6 +125,10 @@ class Mover:
         target = self.targets.locate(name, where if isinstance(where, CameraPoint) else None, self.observation)
         self.memory.see(name, target)
         return target
+
+    def clutter(self, target: Target) -> Clutter:
+        """What is seen around a target now."""
+        return Clutter.around(target, self.observation, self.arm, self._outline)
 
     # Motions.
 
@@ -199,8 +206,9 @@ class Mover:
         if start[2, 3] > height_m - 0.005:
             return
         for part in (1.0, 0.75, 0.5, 0.25):
+            higher = at_height(start, start[2, 3] + part * (height_m - start[2, 3]))
             try:
-                path = self.line_path(at_height(start, start[2, 3] + part * (height_m - start[2, 3])), self.pace.line_m_s)
+                path = self.line_path(higher, self.pace.line_m_s)
             except SkillFailed:
                 continue
             yield from self.follow(path, phase, **options)
@@ -224,7 +232,9 @@ class Mover:
     # The gripper.
 
     def open_hand(self, phase: str, opening: float = 1.0) -> Moves:
-        """Open the fingers and wait until they have."""
+        """Bring the fingers to an opening and wait until they are there."""
+        if abs(opening - self.command[-1]) < 1e-3 and abs(opening - self.opening) < _STALL:
+            return
         steps = max(2, int(np.ceil(abs(opening - self.command[-1]) * self.pace.close_s / self.spec.dt_s)))
         ramp = np.linspace(self.command[-1], opening, steps + 1)[1:]
         yield from self.hold(steps, phase, opening=ramp, loaded=True)

@@ -18,15 +18,17 @@ def pick(mover: Mover, subgoal: Subgoal) -> Moves:
     words = str(subgoal.arguments["object"])
     mover.require_empty("pick")
     target = mover.locate(subgoal, "object")
-    grasp = grasping.choose(target, mover.arm, mover.q)
-    yield from mover.travel(grasp.hover, "approach", opening=1.0)
+    clutter = mover.clutter(target)
+    grasp = grasping.choose(target, mover.arm, mover.q, clutter)
+    yield from mover.travel(grasp.hover, "approach", opening=grasp.opening)
     for _ in range(3):
         yield from mover.settle("approach")
         before, target = target, mover.locate(subgoal, "object")
         if not _has_moved(before, target):
             break
-        grasp = grasping.choose(target, mover.arm, mover.q)
-        yield from mover.travel(grasp.hover, "approach", opening=1.0)
+        grasp = grasping.choose(target, mover.arm, mover.q, clutter)
+        yield from mover.travel(grasp.hover, "approach", opening=grasp.opening)
+    yield from mover.open_hand("approach", grasp.opening)
     yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
     yield from mover.settle("descend")
     yield from mover.close_hand("grasp")
