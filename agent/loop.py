@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from tandem.agent.broadcast import Broadcast
 from tandem.agent.clock import Clock, Lockstep
@@ -40,9 +40,6 @@ from tandem.bridge.contract import (
     Verifier,
     snapshot,
 )
-
-T = TypeVar("T")
-
 
 class Agent:
     """Carries out instructions on a body.
@@ -160,10 +157,10 @@ class _Episode:
         try:
             self.drive.event(EventKind.SUBGOAL_START, str(subgoal), **place, **subgoal.to_dict())
             self.check(subgoal)
-            self.ledger.before[i] = snapshot(self.drive.observation, self.agent.verifier.observes)
+            self.ledger.before[i] = before = snapshot(self.drive.observation, self.agent.verifier.observes)
             self.act(subgoal)
             claimed = True
-            self.ledger.seen[i] = verdict = self.verify(subgoal, self.ledger.before[i])
+            self.ledger.seen[i] = verdict = self.verify(subgoal, before)
             if verdict.outcome is not Outcome.SUCCESS:
                 failure = str(FailureCode.CRITERION_NOT_MET)
             detail = verdict.evidence
@@ -242,7 +239,7 @@ class _Episode:
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
         return Ending(True, None, "every subgoal was seen done and nothing is left to do")
 
-    def think(self, what: str, call: Callable[[], T]) -> T:
+    def think(self, what: str, call: Callable[[], Any]) -> Any:
         """Call a planner, policy or verifier and let the body go on for as long as the clock charges for it."""
         asked_s = time.perf_counter()
         answer = call()

@@ -1,0 +1,168 @@
+"""The verifier that has no ground truth, on depth images of boxes on a table seen from ahead."""
+
+import numpy as np
+import pytest
+
+from tandem.agent.verify.observation import ObservationVerifier
+from tandem.bridge.conformance import check_verifier, dummy_spec
+from tandem.bridge.contract import BodySpec, CameraPoint, CameraSpec, Outcome, Subgoal
+
+WIDTH, HEIGHT, FOCAL = 320, 240, 280.0
+INTRINSICS = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1.0]])
+EYE, AT = np.array([1.1, 0.0, 0.75]), np.array([0.5, 0.0, 0.0])
+YES, NO, UNSURE = Outcome.SUCCESS, Outcome.FAILURE, Outcome.INCONCLUSIVE
+
+
+def camera(mount="base"):
+    forward = (AT - EYE) / np.linalg.norm(AT - EYE)
+    right = np.cross(forward, [0, 0, 1.0])
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3] = np.column_stack([right, np.cross(forward, right), forward, EYE])
+    return CameraSpec("front", WIDTH, HEIGHT, INTRINSICS, mount, pose, depth=True)
+
+
+def spec(mount="base"):
+    return BodySpec.from_dict({**dummy_spec().to_dict(), "cameras": [camera(mount).to_dict()]})
+
+
+def box(x, y, z, half=0.02, height=0.04):
+    """An axis-aligned box that stands on height z: its lower and upper corner."""
+    return np.array([x - half, y - half, z]), np.array([x + half, y + half, z + height])
+
+
+TABLE = (np.array([-1.0, -2.0, -0.05]), np.array([2.0, 2.0, 0.0]))
+
+
+def depth_of(*boxes, noise=0.0):
+    """Ray casting: (H, W) metres along the camera's axis."""
+    v, u = np.mgrid[:HEIGHT, :WIDTH]
+    rays = np.stack([(u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL, np.ones_like(u)], -1)
+    rays = rays @ camera().T_mount_camera[:3, :3].T
+    rays = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
+    nearest = np.full((HEIGHT, WIDTH), np.inf)
+    for low, high in (TABLE, *boxes):
+        near, far = (low - EYE) / rays, (high - EYE) / rays
+        enter, leave = np.minimum(near, far).max(-1), np.maximum(near, far).min(-1)
+        nearest = np.where((enter <= leave) & (enter > 0) & (enter < nearest), enter, nearest)
+    nearest = np.where(np.isfinite(nearest), nearest, 0.0)
+    return (nearest + noise * np.random.default_rng(0).standard_normal(nearest.shape)).astype(np.float32)
+
+
+def pixel(x, y, z):
+    pose = camera().T_mount_camera
+    p = INTRINSICS @ (pose[:3, :3].T @ (np.array([x, y, z]) - EYE))
+    return CameraPoint("front", p[0] / p[2], p[1] / p[2])
+
+
+def seen(*boxes, opening=1.0, tool=(0.3, 0.0, 0.4), noise=0.0):
+    """An observation; the hand is drawn as a box above the tool."""
+    hand = box(*tool, half=0.04, height=0.2)
+    return {
+        "joint_position": dummy_spec().home.copy(), "gripper_opening": np.array([opening]),
+        "tool_pose": np.array([*tool, 0.0, 1.0, 0.0, 0.0]), "depth.front": depth_of(*boxes, hand, noise=noise),
+    }
+
+
+def judged(subgoal, before, after, mount="base"):
+    verifier = ObservationVerifier(spec(mount))
+    return verifier.verify(subgoal, {key: before[key] for key in verifier.observes}, after)
+
+
+CUBE, LIFTED = box(0.5, 0.1, 0.0), box(0.5, 0.1, 0.13)
+PICK = Subgoal("pick", {"object": "red cube", "point": pixel(0.5, 0.1, 0.04)})
+ABOVE_CUBE = (0.5, 0.1, 0.15)
+FLOOR = box(0.5, -0.15, 0.0, half=0.07, height=0.005)
+PLACE = Subgoal("place", {"target": "blue bin", "point": pixel(0.5, -0.15, 0.005)})
+ABOVE_BIN = (0.5, -0.15, 0.18)
+HOLDING = {"opening": 0.5, "tool": ABOVE_CUBE}
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+@pytest.mark.parametrize(("after", "outcome", "words"), [
+    (seen(LIFTED, opening=0.5, tool=ABOVE_CUBE), YES, "left its place"),
+    (seen(CUBE, opening=0.0, tool=ABOVE_CUBE), NO, "closed on nothing"),
+    (seen(CUBE, opening=1.0, tool=ABOVE_CUBE), NO, "open"),
+    (seen(CUBE, opening=0.5, tool=(0.5, 0.1, 0.02)), NO, "nothing was lifted"),
+    (seen(CUBE, opening=0.5, tool=ABOVE_CUBE), NO, "still there"),  # it stalled on something else
+    (seen(opening=0.5, tool=(0.62, 0.1, 0.2)), UNSURE, "hidden"),  # the hand is in the way
+], ids=["lifted", "empty", "open", "low", "another", "hidden"])
+def test_pick(after, outcome, words, noise):
+    verdict = judged(PICK, seen(CUBE, noise=noise), after)
+    assert (verdict.outcome, words in verdict.evidence) == (outcome, True), verdict
+    assert any(digit in verdict.evidence for digit in "0123456789")
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+@pytest.mark.parametrize(("after", "outcome", "words"), [
+    (seen(FLOOR, box(0.5, -0.15, 0.005), tool=ABOVE_BIN), YES, "higher"),
+    (seen(FLOOR, box(0.52, -0.13, 0.005), tool=ABOVE_BIN), YES, "higher"),  # it rolled a little
+    (seen(FLOOR, CUBE, tool=ABOVE_BIN), NO, "nothing new"),  # it fell on the way
+    (seen(FLOOR, tool=ABOVE_BIN, opening=0.0), NO, "nothing new"),  # it slipped out, the fingers met
+    (seen(FLOOR, tool=ABOVE_BIN, opening=0.5), NO, "still hold"),
+    (seen(FLOOR, box(0.5, -0.15, 0.005), tool=(0.5, -0.15, 0.03)), UNSURE, "retreated"),
+], ids=["in", "off centre", "dropped", "slipped", "held", "near"])
+def test_place(after, outcome, words, noise):
+    verdict = judged(PLACE, seen(FLOOR, LIFTED, noise=noise, **HOLDING), after)
+    assert (verdict.outcome, words in verdict.evidence) == (outcome, True), verdict
+
+
+def test_a_hand_over_the_target_is_not_the_object():
+    after = seen(FLOOR, tool=(0.58, -0.15, 0.1))  # between the camera and the bin, and nothing in it
+    assert judged(PLACE, seen(FLOOR, LIFTED, **HOLDING), after).outcome is not YES
+
+
+def test_stack_on_sees_the_upper_block():
+    base = box(0.5, -0.15, 0.0)
+    stack = Subgoal("stack_on", {"target": "green cube", "point": pixel(0.5, -0.15, 0.04)})
+    before = seen(base, LIFTED, **HOLDING)
+    assert judged(stack, before, seen(base, box(0.5, -0.15, 0.04), tool=(0.5, -0.15, 0.2))).outcome is YES
+    assert judged(stack, before, seen(base, box(0.5, -0.08, 0.0), tool=(0.5, -0.15, 0.2))).outcome is NO
+
+
+def test_a_drawer_that_moved_is_seen_by_its_handle():
+    handle = Subgoal("open", {"target": "drawer", "point": pixel(0.5, 0.0, 0.1)})
+    before = seen(box(0.5, 0.0, 0.07, height=0.03))
+    assert judged(handle, before, seen(box(0.62, 0.0, 0.07, height=0.03))).outcome is YES
+    assert judged(handle, before, before).outcome is NO
+
+
+def test_a_button_that_springs_back_stays_undecided():
+    button = box(0.5, 0.0, 0.0, half=0.015, height=0.03)
+    press = Subgoal("press", {"target": "button", "point": pixel(0.5, 0.0, 0.03)})
+    assert judged(press, seen(button), seen(button)).outcome is UNSURE
+    assert judged(press, seen(button), seen(box(0.5, 0.0, 0.0, half=0.015, height=0.015))).outcome is YES
+
+
+def test_push_is_seen_at_both_ends():
+    push = Subgoal("push", {
+        "object": "red cube", "target": "left side", "point": pixel(0.5, 0.1, 0.04), "to": pixel(0.5, 0.25, 0.0),
+    })
+    assert judged(push, seen(CUBE), seen(box(0.5, 0.25, 0.0))).outcome is YES
+    assert judged(push, seen(CUBE), seen(CUBE)).outcome is NO
+    assert judged(push, seen(CUBE), seen(box(0.6, -0.1, 0.0))).outcome is NO  # pushed elsewhere
+
+
+def test_home_is_read_off_the_joints():
+    away = {**seen(), "joint_position": dummy_spec().home + [0.0, 0.2, 0.0]}
+    assert judged(Subgoal("home"), away, seen()).outcome is YES
+    assert judged(Subgoal("home"), seen(), away).outcome is NO
+
+
+def test_without_depth_a_place_stays_undecided():
+    moving = "hand"  # a camera that moves cannot be compared with itself
+    after = seen(FLOOR, box(0.5, -0.15, 0.005), tool=ABOVE_BIN)
+    assert judged(PLACE, seen(FLOOR, **HOLDING), after, moving).outcome is UNSURE
+    words_only = Subgoal("place", {"target": "blue bin"})
+    assert judged(words_only, seen(FLOOR, **HOLDING), after).outcome is UNSURE
+
+
+def test_a_hole_in_the_depth_image_is_no_evidence():
+    blind = {**seen(FLOOR, tool=ABOVE_BIN), "depth.front": np.zeros((HEIGHT, WIDTH), np.float32)}
+    assert judged(PLACE, seen(FLOOR, LIFTED, **HOLDING), blind).outcome is UNSURE
+    assert judged(PLACE, blind, seen(FLOOR, tool=ABOVE_BIN)).outcome is not YES
+
+
+def test_it_conforms():
+    subgoals = [PICK, PLACE, Subgoal("home"), Subgoal("press", {"target": "button"})]
+    check_verifier(lambda: ObservationVerifier(spec()), subgoals, seen(CUBE), seen(LIFTED, **HOLDING))
