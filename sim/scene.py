@@ -17,6 +17,7 @@ from tandem.sim.entities import Entity
 
 REFERENCE_REACH_M = 0.70  # the Panda's; cameras and layouts are laid out for it and scaled for others
 FRONT_EYE, FRONT_LOOK_AT, FRONT_FOVY = (1.18, 0.0, 0.86), (0.43, 0.0, 0.0), 43.0
+SMALLEST_VIEW = 0.5  # a small arm is not that much thinner
 SPECTATOR_EYE, SPECTATOR_LOOK_AT, SPECTATOR_FOVY = (1.25, -0.95, 0.75), (0.37, 0.0, 0.13), 38.0
 
 
@@ -114,6 +115,7 @@ def _surroundings(spec: mujoco.MjSpec, rng: np.random.Generator, scale: float) -
 
 
 def _cameras(spec: mujoco.MjSpec, scale: float) -> None:
+    scale = max(scale, SMALLEST_VIEW)
     views = (
         ("front", FRONT_EYE, FRONT_LOOK_AT, FRONT_FOVY),
         ("spectator", SPECTATOR_EYE, SPECTATOR_LOOK_AT, SPECTATOR_FOVY),
