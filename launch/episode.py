@@ -16,7 +16,7 @@ import tyro
 from composition import Rig, System
 from console import Console
 from pictures import write_pictures
-from tandem.bridge.contract import EpisodeResult, TandemError
+from tandem.bridge.contract import EpisodeResult, LogUnwritable, TandemError
 from tandem.bridge.log import Recorder, next_free
 from tandem.sim.replay import state_layout
 
@@ -41,7 +41,7 @@ class Options(System):
 
 def main(options: Options) -> int:
     rig = Rig(options)
-    folder = options.log_dir / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    folder = run_folder(options.log_dir) if options.record else options.log_dir
     results = []
     for seed in range(options.seed, options.seed + options.episodes):
         results.append(episode(rig, options, seed, folder))
@@ -49,6 +49,18 @@ def main(options: Options) -> int:
             break
     rig.close()
     return 0 if all(result.success for result in results) else 1
+
+
+def run_folder(logs: Path) -> Path:
+    folder = logs / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise LogUnwritable(
+            f"cannot make {folder}: {reason.strerror}. Choose a folder that you may write to with --log-dir, "
+            "or run without a log: --no-record"
+        ) from reason
+    return folder
 
 
 def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResult:
