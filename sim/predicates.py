@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 AT_REST_M_S = 0.02
 ON_TOP_GAP_M = 0.012
 SEATED_GAP_M = 0.005
+INSERTED_SHARE = 0.6  # of a hole's depth
 LIFTED_M = 0.02
 OPEN_FRACTION, SHUT_FRACTION = 0.7, 0.1
+DOWN_FRACTION = 0.6  # of a button's travel
 HOME_TOLERANCE_RAD = 0.1
 PRESSED = 0  # index of the button's latch in MjData.userdata
 
@@ -69,11 +71,26 @@ def seated(truth: Truth, name: str, slot: str) -> bool:
     return bool(abs(gap) < SEATED_GAP_M and inside(truth, name, slot))
 
 
+def inserted(truth: Truth, peg: str, hole: str) -> bool:
+    """Its foot is within the hole, at least 60 % of the hole's depth below the mouth; let go, at rest."""
+    socket, (origin, rotation) = truth.entity(hole), truth.pose(hole)
+    position, turn = truth.pose(peg)
+    axis = turn[:, 2] * np.sign(turn[2, 2])
+    foot = rotation.T @ (position - axis * truth.entity(peg).size[2] / 2 - origin) - np.array(socket.surface)
+    within = np.all(np.abs(foot[:2]) < socket.size[0] / 2) and foot[2] < -INSERTED_SHARE * socket.size[2]
+    return bool(within and peg not in truth.touched() and at_rest(truth, peg))
+
+
 def opened_fraction(truth: Truth, name: str) -> float:
-    """Travel of a drawer's joint, 0 shut to 1 fully open."""
+    """Travel of a drawer's or button's joint, 0 shut or up to 1 fully open or down."""
     joint = truth.world.model.joint(truth.entity(name).joint)
     low, high = joint.range
     return float((truth.world.data.joint(joint.id).qpos[0] - low) / (high - low))
+
+
+def pushed_down(truth: Truth, button: str) -> bool:
+    """A spring-loaded button is down now."""
+    return opened_fraction(truth, button) > DOWN_FRACTION
 
 
 def pressed(truth: Truth) -> bool:
@@ -99,7 +116,7 @@ def holds(truth: Truth, subgoal: Subgoal) -> bool | None:
 def _placed(truth: Truth, subgoal: Subgoal) -> bool:
     """What was to be placed (if it is not named: some loose thing) is in, or on, the target, and let go."""
     target = str(subgoal.arguments["target"])
-    relation = {"block": on_top, "slot": seated}.get(truth.entity(target).kind, inside)
+    relation = {"block": on_top, "slot": seated, "hole": inserted}.get(truth.entity(target).kind, inside)
     loose = [name for name, entity in truth.world.entities.items() if entity.loose and name != target]
     things = [str(subgoal.arguments["object"])] if "object" in subgoal.arguments else loose
     return truth.held() is None and any(relation(truth, name, target) for name in things)

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tandem.bridge.contract import UnknownName
+from tandem.sim.tasks.conveyor import ConveyorTask
+from tandem.sim.tasks.drawer import Drawer
+from tandem.sim.tasks.insert import Insert
 from tandem.sim.tasks.kit import Kit
+from tandem.sim.tasks.machine import Machine
 from tandem.sim.tasks.pick_place import PickPlace
 from tandem.sim.tasks.sort import Sort
 from tandem.sim.tasks.stack import Stack
 from tandem.sim.tasks.task import Challenge, Task, Wish
 
-TASKS: Mapping[str, Task] = MappingProxyType({task.name: task for task in (PickPlace(), Sort(), Stack(), Kit())})
+TASKS: Mapping[str, Task] = MappingProxyType({
+    task.name: task
+    for task in (PickPlace(), Sort(), Stack(), Kit(), Insert(), Drawer(), Machine(), ConveyorTask())
+})
 """Every task, by name, in the order in which they are listed."""
 
 

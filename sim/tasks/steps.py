@@ -43,14 +43,16 @@ def insert(truth: Truth, thing: str, target: str) -> Subgoal:
     )
 
 
-def open_drawer(truth: Truth, target: str) -> Subgoal:
-    """Pull a drawer open."""
-    return _subgoal(truth, "open", f"pull the {target} open", f"the {target} stands open", target, target=target)
+def open_drawer(truth: Truth, drawer: str) -> Subgoal:
+    """Pull a drawer open by its handle, which is what the subgoal names."""
+    handle = f"{drawer} handle"
+    return _subgoal(truth, "open", f"pull the {drawer} open", f"the {drawer} stands open", handle, target=handle)
 
 
-def close_drawer(truth: Truth, target: str) -> Subgoal:
-    """Push a drawer shut."""
-    return _subgoal(truth, "close", f"push the {target} shut", f"the {target} is shut", target, target=target)
+def close_drawer(truth: Truth, drawer: str) -> Subgoal:
+    """Push a drawer shut by its handle, which is what the subgoal names."""
+    handle = f"{drawer} handle"
+    return _subgoal(truth, "close", f"push the {drawer} shut", f"the {drawer} is shut", handle, target=handle)
 
 
 def press(truth: Truth, target: str) -> Subgoal:
