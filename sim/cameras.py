@@ -6,16 +6,13 @@ pictures for people the `FINE` one.
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-import threading
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
-from tandem.bridge.contract import CameraSpec, MissingDependency, UnknownName
+from tandem.bridge.contract import CameraSpec, UnknownName
+from tandem.sim import opengl
 
 
 @dataclass(frozen=True)
@@ -43,30 +40,6 @@ class CameraRequest:
 
 DEFAULT_CAMERAS = (CameraRequest("front", 640, 480, depth=True), CameraRequest("wrist", 320, 240, depth=True))
 
-_thread = threading.local()
-
-
-_PACKAGES = {"egl": "libegl1 libgl1-mesa-dri", "osmesa": "libosmesa6", "glfw": "libgl1 xvfb"}
-
-
-def _bind_context() -> None:
-    """Make this thread's GL context current. It is made once; frame buffers are MuJoCo's own and share it.
-
-    MuJoCo picks its backend when it is imported, and without a display picks one that cannot work; here the choice is
-    `MUJOCO_GL`, or EGL on Linux, whoever imported MuJoCo first.
-    """
-    if not hasattr(_thread, "context"):
-        backend = os.environ.get("MUJOCO_GL", "").lower() or ("egl" if sys.platform == "linux" else "")
-        try:
-            module = importlib.import_module(f"mujoco.{backend}") if backend in _PACKAGES else mujoco
-            _thread.context = module.GLContext(16, 16)
-        except Exception as reason:  # each GL backend raises classes of its own
-            raise MissingDependency(
-                f"an OpenGL library that renders without a display (MUJOCO_GL={backend} says: {reason})",
-                f"sudo apt install {_PACKAGES.get(backend, _PACKAGES['egl'])}",
-            ) from reason
-    _thread.context.make_current()
-
 
 class Renderer:
     """Images, depth and segmentation of one model.
@@ -82,7 +55,7 @@ class Renderer:
         self._buffers: dict[tuple[int, int], mujoco.MjrContext] = {}
 
     def _buffer(self, width: int, height: int) -> mujoco.MjrContext:
-        _bind_context()
+        opengl.bind()
         if (width, height) not in self._buffers:
             self._buffers[width, height] = self._make_buffer(width, height)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._buffers[width, height])
@@ -151,7 +124,7 @@ class Renderer:
     def close(self) -> None:
         """Free the frame buffers."""
         for buffer in self._buffers.values():
-            _bind_context()
+            opengl.bind()
             buffer.free()
         self._buffers.clear()
 

@@ -44,7 +44,8 @@ class Knocked(Disturbance):
         if truth.world.data.time < self._due_s:
             return None
         self._due_s += RETRY_S
-        way_m = [TOPPLE_M + speed**2 / (2 * BRAKING_M_S2) for speed in (self.options.slowest_m_s, self.options.fastest_m_s)]
+        speeds = (self.options.slowest_m_s, self.options.fastest_m_s)
+        way_m = [TOPPLE_M + speed**2 / (2 * BRAKING_M_S2) for speed in speeds]
         for name in self._rng.permutation(goal_things(truth)):
             there = free_place(truth, str(name), self._rng, *way_m)
             if there is not None:

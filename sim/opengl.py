@@ -1,0 +1,80 @@
+"""Finds an OpenGL library that renders without a display, and keeps one context per thread.
+
+MuJoCo picks its backend when it is imported, and without a display picks one that cannot work; here the choice is
+`MUJOCO_GL`, or EGL on Linux, whoever imported MuJoCo first. What is missing is said with the command that installs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+
+from tandem.bridge.contract import InvalidOption, MissingDependency
+
+_PACKAGES = {"egl": "libegl1 libgl1-mesa-dri", "osmesa": "libosmesa6", "glfw": "libgl1 xvfb"}
+
+
+def _backend() -> str:
+    return os.environ.get("MUJOCO_GL", "").lower() or ("egl" if sys.platform == "linux" else "")
+
+
+def _missing(reason: Exception) -> MissingDependency:
+    backend = _backend()
+    return MissingDependency(
+        f"an OpenGL library that renders without a display (MUJOCO_GL={backend} says: {reason})",
+        f"sudo apt install {_PACKAGES.get(backend, _PACKAGES['egl'])}",
+    )
+
+
+try:
+    import mujoco
+except ModuleNotFoundError as reason:
+    raise MissingDependency(f"Python module {reason.name!r}", "pip install 'tandem[sim]'") from reason
+except Exception as reason:  # a backend that MUJOCO_GL names is loaded with MuJoCo, and raises classes of its own
+    raise _missing(reason) from reason
+
+
+_PROBE = '<mujoco><visual><quality shadowsize="0" offsamples="0"/><global offwidth="8" offheight="8"/></visual></mujoco>'
+
+
+class _Contexts(threading.local):
+    """The context of each thread, and the process that made the first one."""
+
+    current = None
+
+
+_contexts = _Contexts()
+_process: int | None = None
+
+
+def _new_context() -> object:
+    """A context that MuJoCo can draw with; without a display GLFW makes one that it cannot, and only warns."""
+    module = importlib.import_module(f"mujoco.{_backend()}") if _backend() in _PACKAGES else mujoco
+    context = module.GLContext(16, 16)
+    context.make_current()
+    mujoco.MjrContext(mujoco.MjModel.from_xml_string(_PROBE), mujoco.mjtFontScale.mjFONTSCALE_50.value).free()
+    return context
+
+
+def bind() -> None:
+    """Make this thread's context current. It is made once; frame buffers are MuJoCo's own and share it.
+
+    Raises:
+        MissingDependency: there is no such library; the message names the command that installs it.
+        InvalidOption: this process was forked from one that has rendered, where OpenGL would hang.
+    """
+    global _process
+    if _process not in (None, os.getpid()):
+        raise InvalidOption(
+            "OpenGL does not survive a fork and this process was forked from one that has rendered; start worker "
+            "processes with spawn (gymnasium.make_vec(..., vector_kwargs={'context': 'spawn'}))"
+        )
+    if _contexts.current is None:
+        try:
+            _contexts.current = _new_context()
+        except Exception as reason:  # each backend raises classes of its own
+            raise _missing(reason) from reason
+        _process = os.getpid()
+    _contexts.current.make_current()
