@@ -41,6 +41,7 @@ from tandem.bridge.contract import (
     snapshot,
 )
 
+
 class Agent:
     """Carries out instructions on a body.
 
@@ -102,9 +103,8 @@ class _Episode:
         self.agent, self.instruction = agent, instruction
         self.broadcast = Broadcast(agent.subscribers)
         self.drive = Drive(agent.body, self.broadcast, agent.limits.steps)
-        self.budget = Budget(agent.limits)
+        self.budget, self.epoch = Budget(agent.limits), 0
         self.ledger = Ledger(privileged=agent.privileged or getattr(agent.verifier, "privileged", False))
-        self.epoch = 0
 
     def pursue(self) -> Ending:
         """Plan and carry out until the planner finds nothing left to do and the verifier has seen all of it done."""

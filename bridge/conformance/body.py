@@ -163,5 +163,8 @@ def _check_old_images(body: Body, seed: int) -> None:
 
 def _check_close(body: Body, spec: BodySpec) -> None:
     body.close()
-    body.close()  # allowed twice
+    try:
+        body.close()
+    except Exception as reason:
+        raise AssertionError(f"close must be allowed twice; it raised {type(reason).__name__}: {reason}") from reason
     refuses(InvalidAction, lambda: body.step(_middle(spec)), "step after close must raise InvalidAction.")

@@ -27,8 +27,15 @@ def check_verifier(
     kept, newest = snapshot(before, verifier.observes), snapshot(after, verifier.observes)
     for subgoal in subgoals:
         given = snapshot(kept, kept)  # exactly what the loop keeps: reading anything else is a KeyError
-        verdict = verifier.verify(subgoal, given, after)
+        verdict = _verdict(verifier, subgoal, given, after)
         require(isinstance(verdict, Verdict), "verify must return a Verdict.", type(verdict))
         require(verdict.outcome in Outcome and bool(verdict.evidence.strip()), "a verdict names its evidence.", verdict)
         untouched = not same(kept, given) and not same(newest, after)
         require(untouched, "verify must not write into an observation.", same(kept, given) or same(newest, after))
+
+
+def _verdict(verifier: Verifier, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
+    try:
+        return verifier.verify(subgoal, before, after)
+    except KeyError as key:
+        raise AssertionError(f"verify may read of `before` only what `observes` names, not {key}.") from key
