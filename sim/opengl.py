@@ -36,7 +36,9 @@ except Exception as reason:  # a backend that MUJOCO_GL names is loaded with MuJ
     raise _missing(reason) from reason
 
 
-_PROBE = '<mujoco><visual><quality shadowsize="0" offsamples="0"/><global offwidth="8" offheight="8"/></visual></mujoco>'
+_PROBE = """<mujoco><visual>
+  <quality shadowsize="0" offsamples="0"/><global offwidth="8" offheight="8"/>
+</visual></mujoco>"""
 
 
 class _Contexts(threading.local):
