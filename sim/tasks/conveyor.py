@@ -121,9 +121,9 @@ class ConveyorTask:
         clear = re.search(r"\b(?:parcel|package)s?\b", words) and bins <= set(named) and len(named) <= MOST
         if not clear:
             raise InvalidOption(
-                f"conveyor does not understand {instruction!r}: each parcel goes into the bin of its own colour, at most "
-                f"{MOST} parcels. Say for example {self.phrasings[0]!r} or {self.phrasings[4].format(colour='red')!r}; "
-                f"colours: {', '.join(COLOURS)}."
+                f"conveyor does not understand {instruction!r}: each parcel goes into the bin of its own colour, at "
+                f"most {MOST} parcels. Say for example {self.phrasings[0]!r} or "
+                f"{self.phrasings[4].format(colour='red')!r}; colours: {', '.join(COLOURS)}."
             )
         return named
 
@@ -134,7 +134,8 @@ def _furnish(
 ) -> Conveyor:
     """Belt, parcels in random order and bins in random order."""
     scene, rng = furnisher.scene, furnisher.rng
-    side, speed = float(rng.choice([-1, 1])), SLOW_M_S + (FAST_M_S - SLOW_M_S) * difficulty * float(rng.uniform(0.7, 1.0))
+    side = float(rng.choice([-1, 1]))
+    speed = SLOW_M_S + (FAST_M_S - SLOW_M_S) * difficulty * float(rng.uniform(0.7, 1.0))
     conveyor = Conveyor(BELT_X_M, side * STOP_Y_M, -side * END_Y_M, speed)
     scene.add(add_conveyor(scene.spec, conveyor, duration_s=duration_s))
     on_belt = [c for c in colours if c != culprit or fault not in ("no such parcel", "out of reach")]

@@ -55,7 +55,7 @@ class DrawerChallenge:
         return 0.25 * self._opened(truth) + 0.25 * predicates.lifted(truth, self.thing)
 
     def remaining(self, truth: Truth) -> tuple[Subgoal, ...]:
-        """Open, pick, place, close, less what is done. A hand that is full cannot open: it puts the thing aside first."""
+        """Open, pick, place, close, less what is done. A full hand cannot open: it puts the thing aside first."""
         if self._stored(truth):
             return () if self._shut(truth) else (close_drawer(truth, self.drawer),)
         end = (place(truth, self.thing, self.drawer), close_drawer(truth, self.drawer))
@@ -109,8 +109,8 @@ class Drawer:
         if not (thing and drawer):
             raise InvalidOption(
                 f"drawer does not understand {instruction!r}. Say for example "
-                f"{self.phrasings[0].format(drawer='drawer', thing='red cube')!r}, or 'the blue drawer' where there are "
-                f"two; colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
+                f"{self.phrasings[0].format(drawer='drawer', thing='red cube')!r}, or 'the blue drawer' where there "
+                f"are two; colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
             )
         return thing.group(), drawer.group()
 

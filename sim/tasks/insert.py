@@ -72,7 +72,8 @@ class Insert:
         """One to three sockets, one to three pegs; the instruction names one of each, which fit."""
         require_reach(scene, self.name, REACH_M)
         colours = [str(colour) for colour in rng.permutation(list(COLOURS))]
-        peg, socket = self.understand(wish.instruction) if wish.instruction else (f"{colours[0]} peg", f"{colours[1]} socket")
+        asked = self.understand(wish.instruction) if wish.instruction else None
+        peg, socket = asked or (f"{colours[0]} peg", f"{colours[1]} socket")
         fault = None if wish.feasible else str(rng.choice(FAULTS))
         _furnish(_Bench(scene, rng), peg, socket, wish.difficulty, fault)
         reason = {
@@ -102,7 +103,7 @@ class _Bench(Furnisher):
         colour = name.split()[0]
         radius = np.sqrt(2) * (width / 2 + STAND_GAP_M + STAND_WALL_M)
         xy = self.layout.draw(radius, self.finger_gap_m) if xy is None else xy
-        yaw, rgb = self.rng.uniform(-np.pi, np.pi), np.clip(np.array(COLOURS[colour]) * self.rng.uniform(0.85, 1.1), 0, 1)
+        yaw, rgb = self.rng.uniform(-np.pi, np.pi), np.array(COLOURS[colour]) * self.rng.uniform(0.85, 1.05)
         made = self.scene.add(add_peg(
             self.scene.spec, name, round_=bool(self.rng.integers(2)), width=width, length=length, rgb=rgb, xy=xy,
             yaw_rad=yaw, colour=colour,
@@ -122,7 +123,8 @@ def _furnish(bench: _Bench, peg: str, socket: str, difficulty: float, fault: str
     """The pair that fits, unless a fault takes one of them away, and pegs and sockets that nobody asked for."""
     rng = bench.rng
     width, length = float(rng.uniform(*PEG_WIDTH_M)), float(rng.uniform(*PEG_LENGTH_M))
-    spares = [str(colour) for colour in rng.permutation([c for c in COLOURS if c not in (peg.split()[0], socket.split()[0])])]
+    used = {peg.split()[0], socket.split()[0]}
+    spares = [str(colour) for colour in rng.permutation([colour for colour in COLOURS if colour not in used])]
     more = round(2 * difficulty)
     sockets = [] if fault == "no such socket" else [(socket, width)]
     sockets += [(f"{colour} socket", float(rng.uniform(*PEG_WIDTH_M))) for colour in spares[: more + (not sockets)]]

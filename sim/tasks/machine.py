@@ -10,7 +10,7 @@ import numpy as np
 from tandem.bridge.contract import InvalidOption, Subgoal
 from tandem.sim import predicates
 from tandem.sim.fixtures import add_console, add_fixture
-from tandem.sim.fixtures.machine import CONSOLE_M, FIT_M, POCKET_WALL_M
+from tandem.sim.fixtures.machine import CONSOLE_M, FIT_M, FLANGE_M, POCKET_WALL_M
 from tandem.sim.furnish import Furnisher, draw_names
 from tandem.sim.predicates import PRESSED
 from tandem.sim.scene import Scene
@@ -88,10 +88,10 @@ class Machine:
         fault = None if wish.feasible else str(rng.choice(FAULTS))
         furnisher = Furnisher(scene, rng)
         size = furnisher.block_size(part.split()[1])
-        _add_machine(furnisher, size, with_button=fault != "no button")
+        place_of_part = _add_machine(furnisher, size, with_button=fault != "no button")
         present = [] if fault in ("no such part", "out of reach") else [part]
         for name in present:
-            furnisher.block(name, size=size)
+            furnisher.block(name, size=size, xy=place_of_part)
         furnisher.distractor_blocks(draw_names(rng, round(4 * wish.difficulty) + (not present), exclude=[part]))
         if fault == "out of reach":
             furnisher.distant_block(part)
@@ -108,19 +108,21 @@ class Machine:
         if not part:
             raise InvalidOption(
                 f"machine does not understand {instruction!r}. Say for example "
-                f"{self.phrasings[0].format(part='red cube')!r}; colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
+                f"{self.phrasings[0].format(part='red cube')!r}; colours: {', '.join(COLOURS)}; "
+                f"shapes: {', '.join(SHAPES)}."
             )
         return part.group()
 
 
-def _add_machine(furnisher: Furnisher, part: tuple[float, float, float], *, with_button: bool) -> None:
-    """Fixture and console at random places, both facing the robot."""
-    scene, layout = furnisher.scene, furnisher.layout
-    pocket = float(np.hypot(part[0], part[1])) / 2 + FIT_M + 1.5 * POCKET_WALL_M
-    xy = layout.draw(pocket, furnisher.finger_gap_m)
+def _add_machine(furnisher: Furnisher, part: tuple[float, float, float], *, with_button: bool) -> np.ndarray:
+    """Fixture and console at random places, both facing the robot. Returns (2,) a place for the part."""
+    scene, gap = furnisher.scene, furnisher.finger_gap_m
+    radius = float(np.hypot(part[0], part[1])) / 2
+    discs = ((radius + FIT_M + 1.5 * (POCKET_WALL_M + FLANGE_M), gap), (CONSOLE_M / np.sqrt(2), gap), (radius, gap))
+    fixture, console, loose = furnisher.layout.draw_many(discs, needed=len(discs))
     turn = float(furnisher.rng.uniform(-0.4, 0.4))
-    scene.add(add_fixture(scene.spec, FIXTURE, part, xy=xy, yaw_rad=float(np.arctan2(xy[1], xy[0])) + turn))
+    scene.add(add_fixture(scene.spec, FIXTURE, part, xy=fixture, yaw_rad=float(np.arctan2(*fixture[::-1])) + turn))
     if with_button:
-        xy = layout.draw(CONSOLE_M / np.sqrt(2), furnisher.finger_gap_m)
-        yaw, height = float(np.arctan2(xy[1], xy[0])), CONSOLE_HEIGHT_M * scene.scale
-        scene.add(add_console(scene.spec, BUTTON, xy=xy, yaw_rad=yaw, height=height))
+        yaw, height = float(np.arctan2(*console[::-1])), CONSOLE_HEIGHT_M * scene.scale
+        scene.add(add_console(scene.spec, BUTTON, xy=console, yaw_rad=yaw, height=height))
+    return loose
