@@ -30,7 +30,7 @@ class Channels:
         self._pictures, self._context, self._state_metadata = pictures, foxglove.Context(), {}
         self._channels: dict[str, foxglove.Channel | CompressedImageChannel | LogChannel] = {}
         options = MCAPWriteOptions(
-            compression=MCAPCompression.Zstd, compression_threads=0, chunk_size=CHUNK_BYTES, disable_seeking=True,
+            compression=MCAPCompression.Lz4, compression_threads=0, chunk_size=CHUNK_BYTES, disable_seeking=True,
             profile="tandem",
         )
         self._mcap = foxglove.open_mcap(file, context=self._context, writer_options=options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,7 @@ def time_of(observation: Observation) -> int:
     return nanoseconds(float(observation[keys.TIME][0]))
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredEntry:
+class MeasuredEntry(NamedTuple):
     """What was measured after step `index`, and the simulator's state then; arrays as bytes of float64."""
 
     time_ns: int
@@ -41,8 +41,7 @@ class MeasuredEntry:
         return cls(time_of(observation), index, measured, None if state is None else doubles(state))
 
 
-@dataclass(frozen=True, slots=True)
-class StepEntry:
+class StepEntry(NamedTuple):
     """One control step: what the policy put out, what was carried out, what was measured after it."""
 
     time_ns: int
@@ -69,8 +68,7 @@ class StepEntry:
         return 1024 + len(self.after.state or b"")
 
 
-@dataclass(frozen=True, slots=True)
-class PictureEntry:
+class PictureEntry(NamedTuple):
     """One array that was looked at, by its observation key. It belongs to the observation and is not copied."""
 
     time_ns: int

@@ -73,5 +73,5 @@ def decode_depth(data: bytes) -> np.ndarray:
 
 
 def digest(array: np.ndarray) -> bytes:
-    """blake2b-128 of the array's own bytes."""
-    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16).digest()
+    """sha256 of the array's own bytes; twice as fast as blake2b where the processor knows it."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).digest()

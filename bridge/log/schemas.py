@@ -19,6 +19,7 @@ _TYPES = {
     "string": _FIELD.TYPE_STRING, "bytes": _FIELD.TYPE_BYTES,
 }
 PACKAGE = "tandem"
+_DOUBLE = np.dtype("<f8")
 
 MESSAGES: dict[str, dict[str, str]] = {
     # What the policy put out: laid out as the manifest's spec.action says. `index` counts control steps from 0.
@@ -35,7 +36,7 @@ MESSAGES: dict[str, dict[str, str]] = {
     },
     # The simulator's whole state after step `index` (-1: before the first); its layout is in the channel's metadata.
     "State": {"values": "double*", "index": "int64"},
-    # Which array was looked at: blake2b-128 of the exact bytes, so that a lossy picture still proves what was seen.
+    # Which array was looked at: sha256 of the exact bytes, so that a lossy picture still proves what was seen.
     "Seen": {"key": "string", "digest": "bytes", "shape": "int64*", "dtype": "string"},
 }
 """By message name, its fields in the order of their numbers from 1; `*` marks a repeated field."""
@@ -74,7 +75,7 @@ def own(name: str) -> type[Any]:
 
 def doubles(array: np.ndarray) -> bytes:
     """A copy of an array as little-endian float64: what protobuf puts into a packed field, bit for bit."""
-    return np.asarray(array, dtype="<f8").tobytes()
+    return np.asarray(array, dtype=_DOUBLE).tobytes()
 
 
 def packed(number: int, raw: bytes) -> bytes:

@@ -59,7 +59,7 @@ class LoggedStep:
 class Picture:
     """An image uint8 (H, W, 3) RGB, or a depth map float32 (H, W) in metres, at a body time.
 
-    `digest` is the blake2b-128 of the very array that was looked at, hex: a JPEG is only close to it, a PNG equal.
+    `digest` is the sha256 of the very array that was looked at, hex: a JPEG is only close to it, a PNG equal.
     """
 
     time_s: float
