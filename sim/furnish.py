@@ -67,7 +67,7 @@ class Furnisher:
     def distractor_bins(self, names: Iterable[str]) -> None:
         """Bins that no goal needs, as many as the table has room for."""
         for name in names:
-            extents = self._bin_extents(BIN_M)
+            extents = self.bin_extents(BIN_M)
             xy = self.layout.find(float(np.hypot(*extents[:2])) / 2)
             if xy is None:
                 return
@@ -81,14 +81,15 @@ class Furnisher:
 
     def bin(self, name: str, *, size: Sequence[float] = BIN_M, xy: np.ndarray | None = None) -> Entity:
         """An open box called by its colour ("blue bin"), facing the robot, at a free place unless `xy` is given."""
-        extents = self._bin_extents(size)
+        extents = self.bin_extents(size)
         xy = self.layout.draw(float(np.hypot(*extents[:2])) / 2) if xy is None else xy
         colour, yaw = name.split()[0], float(np.arctan2(xy[1], xy[0]))
         return self.scene.add(
             add_bin(self.scene.spec, name, size=extents, rgb=COLOURS[colour], xy=xy, yaw_rad=yaw, colour=colour)
         )
 
-    def _bin_extents(self, size: Sequence[float]) -> np.ndarray:
+    def bin_extents(self, size: Sequence[float] = BIN_M) -> np.ndarray:
+        """(3,) outside of a bin of that reference size for this robot, m."""
         return np.array(size) * max(self.scene.scale, SMALLEST_BIN)
 
     @property

@@ -10,9 +10,14 @@ from tandem.bridge.contract import InvalidOption
 from tandem.bridge.robots import Workspace
 
 TRIES = 2000
-RESTARTS, TRIES_EACH = 20, 400
+RESTARTS, TRIES_EACH = 100, 400
 EDGE_M = 0.015
 IN_VIEW_RAD = 1.0  # to either side, the front camera sees the whole reach
+
+
+def sector(space: Workspace) -> tuple[float, float]:
+    """Azimuths that are in reach and in view, rad."""
+    return max(space.azimuth_low, -IN_VIEW_RAD), min(space.azimuth_high, IN_VIEW_RAD)
 
 
 class Layout:
@@ -52,7 +57,7 @@ class Layout:
     ) -> np.ndarray | None:
         """As `draw`, but None when the table is full: for things that may be left out."""
         space = self._workspace
-        low, high = azimuth or (max(space.azimuth_low, -IN_VIEW_RAD), min(space.azimuth_high, IN_VIEW_RAD))
+        low, high = azimuth or sector(space)
         for _ in range(TRIES):
             reach = np.sqrt(self._rng.uniform(space.reach_min_m**2, space.reach_max_m**2))
             angle = self._rng.uniform(low, high)
@@ -93,7 +98,8 @@ class Layout:
         """(2,) a free place, None if many tries found none."""
         space = self._workspace
         reach = np.sqrt(self._rng.uniform(space.reach_min_m**2, space.reach_max_m**2, TRIES_EACH))
-        angle = self._rng.uniform(space.azimuth_low, space.azimuth_high, TRIES_EACH)
+        low, high = sector(space)
+        angle = self._rng.uniform(low, high, TRIES_EACH)
         places = np.column_stack([reach * np.cos(angle), reach * np.sin(angle)])
         free = np.ones(TRIES_EACH, bool)
         for other, taken in self._taken:

@@ -68,14 +68,18 @@ def add_part(
     )
 
 
-def _show(body: mujoco.MjsBody, kind: int, size: Sequence[float], rgb: Sequence[float], pos: Sequence[float], yaw: float = 0.0) -> None:
+def _show(
+    body: mujoco.MjsBody, kind: int, size: Sequence[float], rgb: Sequence[float], pos: Sequence[float], yaw: float = 0.0
+) -> None:
     """A geom that is seen and neither collides nor weighs anything."""
     body.add_geom(
         type=kind, size=size, pos=pos, quat=yaw_quat(yaw), rgba=[*rgb, 1], contype=0, conaffinity=0, density=0, group=1
     )
 
 
-def _disc(body: mujoco.MjsBody, half: np.ndarray, radius: float, at: Sequence[float] = (0.0, 0.0), rgb: Sequence[float] = DARK) -> None:
+def _disc(
+    body: mujoco.MjsBody, half: np.ndarray, radius: float, at: Sequence[float] = (0.0, 0.0), rgb: Sequence[float] = DARK
+) -> None:
     _show(body, CYLINDER, [radius, half[2] / 8, 0], rgb, [*at, half[2] * 7 / 8 + _SKIN_M])
 
 
@@ -123,8 +127,8 @@ def add_tray(spec: mujoco.MjSpec, *, size: Sequence[float], xy: Sequence[float],
 
 
 def add_slot(
-    spec: mujoco.MjSpec, part: str, *, inner: Sequence[float], rgb: Sequence[float], xy: Sequence[float], yaw_rad: float,
-    colour: str = "",
+    spec: mujoco.MjSpec, part: str, *, inner: Sequence[float], rgb: Sequence[float], xy: Sequence[float],
+    yaw_rad: float, colour: str = "",
 ) -> Entity:
     """The pocket of a part: "gear slot". `inner` is (length, width) between the ribs, m; a ring for a round part."""
     name = f"{part} slot"

@@ -11,7 +11,7 @@ import numpy as np
 from tandem.bridge.contract import InvalidOption, Subgoal
 from tandem.sim import predicates
 from tandem.sim.furnish import LARGEST_OF_GRIPPER, OUT_OF_REACH, Furnisher
-from tandem.sim.layout import Layout
+from tandem.sim.layout import Layout, sector
 from tandem.sim.parts import PARTS, RIB_M, add_part, add_slot, add_tray
 from tandem.sim.scene import Scene
 from tandem.sim.tasks.steps import pick, place
@@ -112,12 +112,11 @@ class Kit:
 def _furnish(
     furnisher: Furnisher, asked: tuple[str, ...], others: list[str], fault: str | None, wish: Wish, *, fixed: bool
 ) -> tuple[tuple[str, ...], str | None]:
-    """Tray, pockets and parts. The parts asked for that found a place (all of them if they are fixed), and the fault."""
+    """Tray, pockets and parts. The parts asked for that found a place (all, if they are fixed), and the fault."""
     rng, scene = furnisher.rng, furnisher.scene
     odd = str(rng.choice(asked))
     sizes = {part: _size(furnisher, part) for part in (*asked, *others)}
-    present = [odd, *(part for part in asked if part != odd)] if fault is None else [part for part in asked if part != odd]
-    present = present if fault in (None, "no such object", "out of reach") else [*present, odd]
+    present = [part for part in asked if part != odd or fault in (None, "no such slot")]
     slots = [part for part in (*asked, *others) if not (fault == "no such slot" and part == odd)]
     needed = len(present) if fixed or len(present) < 2 else 2
     xy, yaw, cells, places = _arrange(furnisher, slots, [*present, *others], sizes, needed)
@@ -168,10 +167,8 @@ def _arrange(
     discs = [(float(np.hypot(*sizes[part][:2])) / 2, furnisher.finger_gap_m) for part in parts]
     best: tuple[np.ndarray, float, list[np.ndarray]] | None = None
     for _ in range(TRAY_TRIES):
-        reach, angle = (
-            furnisher.rng.uniform(space.reach_min_m, space.reach_max_m),
-            furnisher.rng.uniform(space.azimuth_low, space.azimuth_high),
-        )
+        reach = furnisher.rng.uniform(space.reach_min_m, space.reach_max_m)
+        angle = furnisher.rng.uniform(*sector(space))
         xy = reach * np.array([np.cos(angle), np.sin(angle)])
         if not all(space.contains(*(xy + _turn(angle) @ cell)) for cell in cells):
             continue
@@ -193,10 +190,10 @@ def _turn(angle: float) -> np.ndarray:
 
 
 def _build_tray(
-    scene: Scene, slots: Sequence[str], sizes: dict[str, np.ndarray], colours: dict[str, str], xy: np.ndarray, yaw: float,
-    cells: np.ndarray, clearance_m: float,
+    scene: Scene, slots: Sequence[str], sizes: dict[str, np.ndarray], colours: dict[str, str], xy: np.ndarray,
+    yaw: float, cells: np.ndarray, clearance_m: float,
 ) -> None:
-    pitch = float(np.abs(cells[1:] - cells[0]).max(axis=1).min()) if len(cells) > 1 else float(max(sizes[slots[0]][:2])) * 1.4
+    pitch = float(np.abs(cells[1:] - cells[0]).max(axis=1).min()) if len(cells) > 1 else 1.4 * max(sizes[slots[0]][:2])
     extent = cells.max(axis=0) - cells.min(axis=0) + pitch
     middle = (cells.max(axis=0) + cells.min(axis=0)) / 2
     scene.add(add_tray(scene.spec, size=extent + 2 * RIB_M, xy=xy + _turn(yaw) @ middle, yaw_rad=yaw))

@@ -20,7 +20,8 @@ from tandem.sim.truth import Truth
 from tandem.sim.vocabulary import COLOURS, SHAPES, listed
 
 BIN_M = (0.16, 0.20, 0.06)  # room for four blocks, and for two that land on one another
-SMALLEST_BIN = 0.55  # of that size, for a small robot: its blocks are nearly as large as a big robot's
+SMALL_BIN_M = (0.13, 0.16, 0.06)  # before scaling: for a small robot, which sorts fewer
+SMALL = 0.6  # a robot of less than this share of the reference reach gets two bins
 MOST_PER_BIN = 3
 _KIND = re.compile(rf"\b(?:({'|'.join(COLOURS)})\s+)?({'|'.join(SHAPES)}|block|object|thing|piece|one)s?\b")
 _BIN = re.compile(rf"\b({'|'.join(COLOURS)})\s+bin\b")
@@ -102,7 +103,8 @@ class Sort:
         rules = self.understand(phrase) if wish.instruction else ()
         by_words = bool(rules) or "{" in phrase
         rules = rules or _draw_rules(rng, _bins(scene, wish.difficulty), by_shape=by_words and rng.random() < 0.6)
-        fault = None if wish.feasible else str(rng.choice(["no such bin", "out of reach", "no such object"][: 2 + by_words]))
+        faults = ["no such bin", "out of reach", "no such object"]
+        fault = None if wish.feasible else str(rng.choice(faults[: 3 if by_words else 2]))
         furnisher = Furnisher(scene, rng)
         things, others = _draw_things(rng, rules, wish.difficulty, with_others=by_words)
         goal, reason = _furnish(furnisher, rules, things, others, fault)
@@ -126,8 +128,9 @@ class Sort:
             return tuple(Rule(colour, None, f"{colour} bin") for colour in named)
         if not rules:
             raise InvalidOption(
-                f"sort does not understand {instruction!r}. Say for example {self.phrasings[0]!r} or 'put every cube in the "
-                f"red bin and every cylinder in the blue bin'; colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
+                f"sort does not understand {instruction!r}. Say for example {self.phrasings[0]!r} or 'put every cube "
+                f"in the red bin and every cylinder in the blue bin'; colours: {', '.join(COLOURS)}; "
+                f"shapes: {', '.join(SHAPES)}."
             )
         return rules
 
@@ -155,7 +158,7 @@ def _phrased(phrase: str, rules: Sequence[Rule]) -> str:
 
 
 def _bins(scene: Scene, difficulty: float) -> int:
-    return 3 if difficulty > 0.7 and scene.scale > SMALLEST_BIN else 2
+    return 3 if difficulty > 0.7 and scene.scale > SMALL else 2
 
 
 def _draw_rules(rng: np.random.Generator, n: int, *, by_shape: bool) -> tuple[Rule, ...]:
@@ -213,12 +216,10 @@ def _furnish(
 
 def _arrange(furnisher: Furnisher, bins: list[str], things: list[str], others: list[str], *, needed: int) -> list[str]:
     """Bins and blocks where there is room; the names of the blocks that found a place."""
-    scale = max(1.0, SMALLEST_BIN / furnisher.scene.scale)
-    size = (BIN_M[0] * scale, BIN_M[1] * scale, BIN_M[2])
     names = [*things, *others]
     sizes = [furnisher.block_size(name.split()[1]) for name in names]
-    radius = float(np.hypot(*size[:2])) / 2 * furnisher.scene.scale
-    discs = [(radius, EDGE_M)] * len(bins)
+    size = BIN_M if furnisher.scene.scale > SMALL else SMALL_BIN_M
+    discs = [(float(np.hypot(*furnisher.bin_extents(size)[:2])) / 2, EDGE_M)] * len(bins)
     discs += [(float(np.hypot(*extents[:2])) / 2, furnisher.finger_gap_m) for extents in sizes]
     places = furnisher.layout.draw_many(discs, needed=needed)
     for name, xy in zip(bins, places, strict=False):

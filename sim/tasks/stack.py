@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import mujoco
 import numpy as np
 
 from tandem.bridge.contract import InvalidOption, Subgoal
+from tandem.bridge.robots import Robot
 from tandem.sim import predicates
 from tandem.sim.entities import BOX, Entity
-from tandem.sim.furnish import Furnisher, draw_names
-from tandem.sim.layout import EDGE_M
+from tandem.sim.furnish import LARGEST_OF_GRIPPER, SIDE_M, Furnisher, draw_names
+from tandem.sim.layout import EDGE_M, sector
 from tandem.sim.scene import Scene
 from tandem.sim.tasks.steps import pick, place, stack_on
 from tandem.sim.tasks.task import Wish
@@ -22,6 +24,7 @@ from tandem.sim.vocabulary import COLOURS, SHAPES, listed
 TALLEST = 4
 MAT = "mat"  # a clear place: what is in the way is put there
 MAT_M = 0.11
+BELOW_HAND_M = 0.05  # between a tower and a hand at rest above it
 NEAR_REACH = 0.9  # the tower stands within this share of the reach: a high hand reaches less far
 _NAME = rf"(?:{'|'.join(COLOURS)})(?:\s+(?:{'|'.join(SHAPES)}))?"
 _THING = re.compile(rf"\b{_NAME}\b")
@@ -68,7 +71,8 @@ class StackChallenge:
             for obstacle in [*_covering(truth, thing, moved), *_covering(truth, below, moved | {thing})]:
                 steps += [pick(truth, obstacle), place(truth, obstacle, MAT)]
                 moved.add(obstacle)
-            steps += [stack_on(truth, thing, below)] if thing == held else [pick(truth, thing), stack_on(truth, thing, below)]
+            steps += [] if thing == held else [pick(truth, thing)]
+            steps.append(stack_on(truth, thing, below))
             moved.add(thing)
         return tuple(steps)
 
@@ -106,7 +110,8 @@ class Stack:
     def sample(self, scene: Scene, rng: np.random.Generator, wish: Wish) -> StackChallenge:
         """Two to four blocks to stack, up to three others, and a mat for what is in the way."""
         phrase = wish.instruction or str(rng.choice(self.phrasings))
-        tower = self.understand(phrase) if wish.instruction else _draw_tower(rng, wish.difficulty, cubes="{colours}" in phrase)
+        levels = min(2 + round(2 * wish.difficulty), _tallest(scene))
+        tower = self.understand(phrase) if wish.instruction else _draw_tower(rng, levels, cubes="{colours}" in phrase)
         fault = None if wish.feasible else str(rng.choice(["no such object", "out of reach"]))
         odd = str(rng.choice(tower[1:]))
         present = [name for name in tower if not (fault and name == odd)]
@@ -125,9 +130,10 @@ class Stack:
         order = _ordered(words) if _states_order(words) else _chained(words)
         if not (2 <= len(order) <= TALLEST and len(set(order)) == len(order)):
             raise InvalidOption(
-                f"stack does not understand {instruction!r}: it found {listed(order) if order else 'no block'}, and needs 2 to "
-                f"{TALLEST} different blocks in one order. Say for example 'build a tower from bottom to top: green cube, red "
-                f"cube, blue cube'; colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)} (a cube if none is said)."
+                f"stack does not understand {instruction!r}: it found {listed(order) if order else 'no block'}, "
+                f"and needs 2 to {TALLEST} different blocks in one order. Say for example 'build a tower from bottom "
+                f"to top: green cube, red cube, blue cube'; colours: {', '.join(COLOURS)}; shapes: "
+                f"{', '.join(SHAPES)} (a cube if none is said)."
             )
         return tuple(order)
 
@@ -178,9 +184,15 @@ def _phrased(phrase: str, tower: Sequence[str]) -> str:
     )
 
 
-def _draw_tower(rng: np.random.Generator, difficulty: float, *, cubes: bool) -> tuple[str, ...]:
+def _tallest(scene: Scene) -> int:
+    """Blocks of a tower whose top this robot reaches wherever it stands."""
+    side = min(SIDE_M[1], LARGEST_OF_GRIPPER * scene.robot.gripper.max_width_m)
+    return max(2, int((scene.robot.workspace.height_max_m + side / 2) / side))
+
+
+def _draw_tower(rng: np.random.Generator, levels: int, *, cubes: bool) -> tuple[str, ...]:
     """Cubes of different colours; the lowest may be a brick or an upright cylinder."""
-    colours = rng.choice(list(COLOURS), 2 + round(2 * difficulty), replace=False)
+    colours = rng.choice(list(COLOURS), levels, replace=False)
     base = "cube" if cubes else str(rng.choice(SHAPES, p=[0.6, 0.2, 0.2]))
     return tuple(f"{colour} {base if level == 0 else 'cube'}" for level, colour in enumerate(colours))
 
@@ -199,8 +211,7 @@ def _arrange(furnisher: Furnisher, present: list[str], others: list[str], levels
     radii = [float(np.hypot(*size[:2])) / 2 for size in sizes]
     mat = MAT_M * max(scene.scale, 0.55)
     reach = scene.robot.workspace.reach_max_m * (NEAR_REACH - 0.05 * (levels - 2))
-    angle = rng.uniform(scene.robot.workspace.azimuth_low, scene.robot.workspace.azimuth_high)
-    base = rng.uniform(scene.robot.workspace.reach_min_m, reach) * np.array([np.cos(angle), np.sin(angle)])
+    base = _tower_place(scene, rng, reach, height=levels * max(size[2] for size in sizes))
     furnisher.layout.reserve(base, radii[0])
     discs = [(mat * 0.71, EDGE_M), *((radius, furnisher.finger_gap_m) for radius in radii[1:])]
     places = furnisher.layout.draw_many(discs, needed=len(present))
@@ -209,9 +220,31 @@ def _arrange(furnisher: Furnisher, present: list[str], others: list[str], levels
         furnisher.block(name, size=size, xy=xy)
 
 
+def _tower_place(scene: Scene, rng: np.random.Generator, reach_m: float, height: float) -> np.ndarray:
+    """(2,) within a reach, and not below a hand that rests lower than the tower is high."""
+    robot, hand = scene.robot, _resting_hand(scene.robot)
+    low = hand[2] - robot.gripper.finger_depth_m < height + BELOW_HAND_M
+    while True:
+        angle = rng.uniform(*sector(robot.workspace))
+        xy = rng.uniform(robot.workspace.reach_min_m, reach_m) * np.array([np.cos(angle), np.sin(angle)])
+        if not low or np.linalg.norm(xy - hand[:2]) > 2 * robot.gripper.max_width_m:
+            return xy
+
+
+def _resting_hand(robot: Robot) -> np.ndarray:
+    """(3,) position of the tool in the robot's rest pose."""
+    model = mujoco.MjModel.from_xml_string(robot.mjcf)
+    data = mujoco.MjData(model)
+    for name, angle in zip(robot.joint_names, robot.home, strict=True):
+        data.joint(name).qpos = angle
+    mujoco.mj_kinematics(model, data)
+    return data.site(robot.tool_site).xpos.copy()
+
+
 def _add_mat(scene: Scene, side: float, xy: np.ndarray) -> Entity:
     """A thin rubber mat that lies on the table."""
     half = side / 2
     body = scene.spec.worldbody.add_body(name=MAT, pos=[*xy, 0])
-    body.add_geom(name=f"{MAT}_geom", type=BOX, pos=[0, 0, 0.0005], size=[half, half, 0.0005], rgba=[0.16, 0.17, 0.19, 1])
+    rubber = [0.16, 0.17, 0.19, 1]
+    body.add_geom(name=f"{MAT}_geom", type=BOX, pos=[0, 0, 0.0005], size=[half, half, 0.0005], rgba=rubber)
     return scene.add(Entity(MAT, "mat", MAT, (side, side, 0.001), (0, 0, 0.001), 0.001))
