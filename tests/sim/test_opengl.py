@@ -1,0 +1,62 @@
+"""Without a GL library, and after a fork: a typed error with the remedy, not a stack of somebody else's or a hang."""
+
+import ctypes.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+RENDER = """
+from tandem.bridge.contract import TandemError
+try:
+    from tandem.bridge.robots import load
+    from tandem.sim.simulation import Simulation
+    from tandem.sim.tasks import task_named
+    Simulation(task_named("pick_place"), load("panda")).reset(seed=0)[0]["image.front"]
+except TandemError as error:
+    print(type(error).__name__, error)
+"""
+
+FORK = """
+import os
+from tandem.bridge.contract import TandemError
+from tandem.bridge.robots import load
+from tandem.sim.simulation import Simulation
+from tandem.sim.tasks import task_named
+observation, _ = Simulation(task_named("pick_place"), load("panda")).reset(seed=0)
+observation["image.front"]
+if os.fork():
+    os.wait()
+else:
+    try:
+        Simulation(task_named("pick_place"), load("panda")).reset(seed=0)[0]["image.front"]
+    except TandemError as error:
+        print(type(error).__name__, error, flush=True)
+    os._exit(0)
+"""
+
+
+def said(program, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True,
+        env=os.environ | environment,
+    )
+    return done.stdout
+
+
+@pytest.mark.skipif(ctypes.util.find_library("OSMesa") is not None, reason="OSMesa is installed here")
+def test_a_missing_library_is_named_with_the_command_that_installs_it():
+    assert "MissingDependency" in (message := said(RENDER, MUJOCO_GL="osmesa"))
+    assert "sudo apt install libosmesa6" in message
+
+
+@pytest.mark.skipif("DISPLAY" in os.environ, reason="GLFW may find this display")
+def test_a_backend_without_its_display_is_named_too():
+    assert "MissingDependency" in said(RENDER, MUJOCO_GL="glfw")
+
+
+def test_rendering_after_a_fork_is_refused_instead_of_hanging():
+    message = said(FORK)
+    assert "InvalidOption" in message
+    assert "spawn" in message
