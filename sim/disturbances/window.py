@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+ROUNDING_S = 1e-6  # the clock of physics is a sum of steps
+
 
 class Window:
     """Begins between two times and lasts for a while.
@@ -22,5 +24,5 @@ class Window:
 
     def edge(self, time_s: float) -> str | None:
         """"begin" or "end" on the first call within or after it, else None."""
-        was, self.open = self.open, self._begin_s <= time_s < self._end_s
+        was, self.open = self.open, self._begin_s <= time_s + ROUNDING_S < self._end_s
         return None if was == self.open else "begin" if self.open else "end"

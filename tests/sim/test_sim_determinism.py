@@ -12,6 +12,7 @@ from mujoco import rollout
 
 from tandem.bridge.contract import InvalidOption
 from tandem.sim.disturbances import disturbance_named
+from tandem.sim.tasks import TASKS
 from tandem.sim.world import STATE
 
 STEPS = 200
@@ -52,6 +53,18 @@ def test_same_seed_same_episode_in_one_process(make_simulation, wander, robot):
     trajectory(simulation, actions[:7], seed=6)  # another episode in between leaves no trace
     assert np.array_equal(first, trajectory(simulation, actions))
     assert np.array_equal(first, trajectory(make_simulation(robot=robot, cameras=()), actions))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_determined_by_its_seed_and_replays_exactly(make_simulation, wander, task):
+    simulation = make_simulation(task, cameras=())
+    actions = list(wander(simulation, 60))
+    first = trajectory(simulation, actions)
+    assert np.array_equal(first, trajectory(simulation, actions))
+    simulation.restore(first[30])
+    for k in range(30, 60):
+        simulation.step(actions[k])
+        assert np.array_equal(simulation.state(), first[k + 1]), f"differs after step {k}"
 
 
 def test_reading_images_does_not_change_the_episode(make_simulation, wander):

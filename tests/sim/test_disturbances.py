@@ -1,0 +1,246 @@
+"""Each disturbance does what it says, says what it did, and is drawn from the seed."""
+
+import numpy as np
+import pytest
+
+from tandem.bridge.contract import EventKind, InvalidOption, UnknownName
+from tandem.bridge.contract.observation import validate
+from tandem.sim.cameras import CameraRequest
+from tandem.sim.disturbances import DISTURBANCES, disturbance_named
+from tandem.sim.disturbances.places import touches_other
+
+STEPS = 140
+CAMERAS = (CameraRequest("front", 64, 48, depth=True), CameraRequest("wrist", 32, 24, depth=True))
+
+
+@pytest.fixture
+def disturbed(make_simulation):
+    """`disturbed(spec, seed)`: the simulation after reset, its first observation, and the list its events go to."""
+
+    def make(spec, seed=3, **options):
+        simulation = make_simulation(disturbances=[disturbance_named(spec)], **{"cameras": CAMERAS} | options)
+        events = []
+        simulation.on_event = events.append
+        observation, _ = simulation.reset(seed=seed)
+        return simulation, observation, events
+
+    return make
+
+
+def rest(simulation, opening=1.0):
+    return np.append(simulation.spec.home, opening)
+
+
+def run(simulation, steps=STEPS):
+    return [simulation.step(rest(simulation))[0] for _ in range(steps)]
+
+
+def places(simulation):
+    truth = simulation.truth()
+    return {name: truth.target(name).surface for name in truth.world.entities}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("robot", ["panda", "so101"])
+def test_moved_shifts_one_goal_thing_to_a_free_place(disturbed, seed, robot):
+    simulation, _, events = disturbed("moved", seed, robot=robot)
+    before, truth = places(simulation), simulation.truth()
+    goal = {subgoal.arguments.get("object") for subgoal in truth.remaining()}
+    run(simulation)
+    if robot == "so101" and not events:  # its table may be too full for another free place
+        return
+    (event,) = events
+    after = places(simulation)
+    shifted = {name: np.linalg.norm(after[name] - before[name]) for name in before}
+    (name,) = [name for name, distance in shifted.items() if distance > 0.003]
+    scale = simulation.robot.workspace.reach_max_m / 0.65
+    assert name in goal
+    assert 0.039 * scale < shifted[name] < 0.081 * scale
+    assert simulation.robot.workspace.contains(*after[name][:2])
+    assert not touches_other(truth, name)
+    assert (event.kind, event.data["name"]) == (EventKind.DISTURBANCE, "moved")
+    assert name in event.message
+    assert 2.0 <= event.time_s < 7.0
+
+
+def test_moved_leaves_alone_what_is_in_the_hand(disturbed):
+    simulation, _, events = disturbed("moved:earliest_s=1.5,latest_s=1.5")
+    thing = grasp(simulation)
+    for _ in range(40):
+        simulation.step(rest(simulation, 0.0))
+    assert simulation.truth().held() == thing
+    assert not events
+
+
+def test_knocked_kicks_one_goal_thing_which_stays_within_reach(disturbed):
+    toppled, distances = 0, []
+    for seed in range(12):
+        simulation, _, events = disturbed("knocked:latest_s=2", seed, cameras=())
+        before = places(simulation)
+        speeds = []
+        for _ in range(100):
+            simulation.step(rest(simulation))
+            speeds.append(max(np.linalg.norm(simulation.truth().velocity(name)) for name in before))
+        (event,) = events
+        name = event.message.removeprefix("the ").partition(" was")[0]
+        after = simulation.truth().target(name).surface
+        distances.append(np.linalg.norm(after[:2] - before[name][:2]))
+        toppled += abs(simulation.truth().pose(name)[1][2, 2]) < 0.5
+        assert 0.3 < max(speeds) < 1.0
+        assert speeds[-1] < 0.02, f"{name} must come to rest"
+        assert simulation.robot.workspace.contains(*after[:2])
+    assert 1 <= toppled < 12
+    assert np.median(distances) > 0.01
+
+
+def grasp(simulation):
+    """Put a loose thing between the fingers and close them."""
+    truth, world = simulation.truth(), simulation.world
+    name = next(name for name, entity in truth.world.entities.items() if entity.loose)
+    joint = world.data.joint(truth.entity(name).joint)
+    tool = world.data.site(simulation.robot.tool_site)
+    for _ in range(12):
+        joint.qpos[:3], joint.qvel[:] = tool.xpos, 0
+        yaw = np.arctan2(tool.xmat[4], tool.xmat[1])  # the closing direction
+        joint.qpos[3:] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)]
+        world.restore(world.state())
+        simulation.step(rest(simulation, 0.0))
+    assert truth.held() == name
+    return name
+
+
+def test_slipped_drops_what_is_held_once(disturbed):
+    simulation, _, events = disturbed("slipped:earliest_s=0.5,latest_s=0.6", cameras=())
+    thing = grasp(simulation)
+    opened = [simulation.step(rest(simulation, 0.0))[4]["command"][-1] for _ in range(30)]
+    assert [event.message for event in events] == [f"the {thing} slips out of the gripper", "the fingers obey again"]
+    assert sorted(opened) == [0.0] * 26 + [1.0] * 4, "the log shows the command that the fingers got"
+    assert simulation.truth().held() is None
+    assert simulation.truth().target(thing).surface[2] < 0.1
+    grasp(simulation)
+    for _ in range(40):
+        simulation.step(rest(simulation, 0.0))
+    assert simulation.truth().held() == thing, "it slips only once"
+    assert len(events) == 2
+
+
+def test_frozen_camera_repeats_one_picture_whoever_looked_before(disturbed, wander):
+    pictures = {}
+    for looked in (True, False):
+        simulation, _, events = disturbed("frozen_camera:earliest_s=1,latest_s=1,lasting_s=2")
+        shots, others = [], []
+        for k, action in enumerate(wander(simulation, 80)):
+            observation, *_ = simulation.step(action)
+            if looked or k % 7 == 0:
+                shots.append((k, observation["image.front"], observation["depth.front"]))
+                others.append(observation["image.wrist"])
+        frozen = [(rgb, depth) for k, rgb, depth in shots if 19 <= k < 59]
+        live = [rgb for k, rgb, _ in shots if not 19 <= k < 59]
+        assert all(np.array_equal(rgb, frozen[0][0]) and np.array_equal(depth, frozen[0][1]) for rgb, depth in frozen)
+        assert sum(np.array_equal(rgb, frozen[0][0]) for rgb in live) <= 1
+        assert not np.array_equal(others[4], others[6]), "the other camera goes on"
+        assert [round(event.time_s, 3) for event in events] == [1.0, 3.0]
+        assert [event.message for event in events] == ["the front camera is frozen", "the front camera is live again"]
+        pictures[looked] = frozen[0][0]
+    assert np.array_equal(pictures[True], pictures[False])
+
+
+def test_black_camera_is_black_for_its_time(disturbed):
+    simulation, _, events = disturbed("black_camera:earliest_s=1,latest_s=1,lasting_s=2")
+    dark = []
+    for _ in range(80):
+        observation, *_ = simulation.step(rest(simulation))
+        dark.append((not observation["image.front"].any(), not observation["depth.front"].any()))
+        assert observation["image.wrist"].any()
+    assert dark == [(19 <= k < 59,) * 2 for k in range(80)]
+    assert [event.message for event in events] == ["the front camera has gone black", "the front camera sees again"]
+
+
+def test_a_camera_that_the_body_lacks_cannot_be_troubled(disturbed):
+    for name in ("frozen_camera", "black_camera"):
+        with pytest.raises(UnknownName, match="wrist"):
+            disturbed(f"{name}:camera=back")
+
+
+def test_noise_has_the_declared_size_and_passes_the_contract(disturbed, make_simulation):
+    simulation, observation, events = disturbed("noise:tool_m=0.002")
+    quiet = make_simulation(cameras=CAMERAS)
+    clean, _ = quiet.reset(seed=3)
+    errors, depth_errors = [], []
+    for _ in range(120):
+        validate(observation, simulation.spec, images=True)
+        errors.append({key: observation[key] - clean[key] for key in ("joint_position", "tool_pose", "time")})
+        depth_errors.append((observation["depth.front"] - clean["depth.front"]) / clean["depth.front"] ** 2)
+        levels = np.abs(observation["image.front"].astype(int) - clean["image.front"])
+        observation, clean = simulation.step(rest(simulation))[0], quiet.step(rest(quiet))[0]
+    assert np.std([error["joint_position"] for error in errors]) == pytest.approx(0.001, rel=0.15)
+    assert np.std([error["tool_pose"][:3] for error in errors]) == pytest.approx(0.002, rel=0.15)
+    assert np.std(depth_errors) == pytest.approx(0.0015, rel=0.05)
+    assert 1 < levels.mean() < 4
+    assert not np.any([error["time"] for error in errors])
+    assert [event.message for event in events] == ["measurements and pictures are noisy"]
+
+
+def test_noise_depends_on_the_seed_and_the_time_but_not_on_who_looked(disturbed):
+    simulation, first, _ = disturbed("noise")
+    state, kept = simulation.state(), {key: np.array(first[key]) for key in first}
+    simulation.step(rest(simulation))
+    again = simulation.restore(state)
+    assert all(np.array_equal(kept[key], again[key]) for key in reversed(list(kept)))
+    _, other, _ = disturbed("noise", seed=4)
+    assert not np.array_equal(other["joint_position"], kept["joint_position"])
+
+
+def test_delayed_carries_out_the_actions_of_some_steps_ago(disturbed, wander):
+    simulation, _, events = disturbed("delayed:steps=3", cameras=())
+    actions = list(wander(simulation, 20))
+    commands = [simulation.step(action)[4]["command"] for action in actions]
+    assert np.allclose(commands[:3], rest(simulation), atol=1e-12)
+    assert np.array_equal(commands[3:], actions[:-3])
+    assert [event.message for event in events] == ["commands arrive 3 control steps late"]
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
+def test_a_seed_determines_a_disturbance_again_in_the_same_body(disturbed, wander, name):
+    simulation, _, events = disturbed(name)
+    traces = []
+    for seed in (3, 8, 3):
+        observation, _ = simulation.reset(seed=seed)
+        trace, before = [], len(events)
+        for action in wander(simulation, STEPS):
+            trace.append((simulation.state(), {key: observation[key] for key in list(observation)[:5]}))
+            observation, *_ = simulation.step(action)
+        traces.append((trace, [(event.time_s, event.message) for event in events[before:]], observation["image.front"]))
+    (one, said, picture), (_, other_said, _), (two, said_again, picture_again) = traces
+    assert said == said_again
+    assert bool(said) == (name != "slipped")
+    assert said != other_said or name in ("slipped", "noise", "delayed")
+    assert np.array_equal(picture, picture_again)
+    for (state, seen), (state_again, seen_again) in zip(one, two, strict=True):
+        assert np.array_equal(state, state_again)
+        assert all(np.array_equal(seen[key], seen_again[key]) for key in seen)
+
+
+def test_words_become_disturbances():
+    for name, kind in DISTURBANCES.items():
+        assert isinstance(disturbance_named(name), kind)
+    assert disturbance_named("moved:earliest_s=3,latest_s=4").options.latest_s == 4.0
+    assert disturbance_named("delayed:steps=5").options.steps == 5
+    assert disturbance_named("frozen_camera:camera=wrist").options.camera == "wrist"
+
+
+@pytest.mark.parametrize(
+    "words, error, told",
+    [
+        ("movd", UnknownName, "Did you mean 'moved'"),
+        ("moved:when=3", InvalidOption, "earliest_s, latest_s"),
+        ("moved:earliest_s", InvalidOption, "key=value"),
+        ("delayed:steps=two", InvalidOption, "whole number"),
+        ("delayed:steps=-1", InvalidOption, "at least 0"),
+        ("noise:joint_rad=nan", InvalidOption, "joint_rad"),
+        ("knocked:earliest_s=9", InvalidOption, "after latest_s"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(words, error, told):
+    with pytest.raises(error, match=told):
+        disturbance_named(words)
