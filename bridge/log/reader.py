@@ -44,7 +44,8 @@ class LogReader:
         with damage_named(self.path):
             self.manifest = self._manifest()
             self.result = self._plain("result")
-        if self.manifest.get("log_format", 0) > topics.FORMAT:
+            newer = self.manifest.get("log_format", 0) > topics.FORMAT
+        if newer:
             raise LogUnreadable(
                 f"{self.path} has log format {self.manifest['log_format']}, this version reads up to {topics.FORMAT}: "
                 "install a newer one"
@@ -67,7 +68,8 @@ class LogReader:
     def attempts(self) -> list[dict[str, Any]]:
         """Every subgoal that was tried, as `Attempt.to_dict`, in order; of a cut log those that had ended."""
         if self.result is not None:
-            return self.result["attempts"]
+            with damage_named(self.path):
+                return self.result["attempts"]
         ended = (event.data for event in self.events() if event.kind is EventKind.SUBGOAL_END)
         return [{field.name: data[field.name] for field in fields(Attempt)} for data in ended]
 

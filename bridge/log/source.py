@@ -6,7 +6,9 @@ it is there: only the chunk that was open is lost. Memory is bounded by one chun
 
 from __future__ import annotations
 
+import os
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +26,12 @@ from tandem.bridge.contract.errors import LogUnreadable
 # What parsing of cut or damaged bytes raises: the library checks little.
 DAMAGE = (
     McapError, zstandard.ZstdError, struct.error, ValueError, LookupError, EOFError, OverflowError, MemoryError,
-    OSError,
+    OSError, TypeError, RuntimeError,  # the last is how lz4 says that it cannot decompress
 )
+
+
+_MAGIC = b"\x89MCAP0\r\n"
+_FOOTER = struct.Struct("<BQQQI8s")  # opcode, length, start of the summary, of its offsets, checksum; then the magic
 
 
 class Logged(NamedTuple):
@@ -45,6 +51,7 @@ class IndexedSource:
     def __init__(self, path: Path):
         self._path = path
         with path.open("rb") as stream:
+            _check_summary(stream)
             reader = SeekingReader(stream, record_size_limit=path.stat().st_size)
             summary = reader.get_summary()
             if summary is None or summary.statistics is None:
@@ -65,6 +72,19 @@ class IndexedSource:
         """The files attached."""
         with self._path.open("rb") as stream:
             yield from SeekingReader(stream).iter_attachments()
+
+
+def _check_summary(stream: BinaryIO) -> None:
+    """Raise one of `DAMAGE` unless the file ends in a summary as it was written: the library does not look."""
+    stream.seek(-_FOOTER.size, os.SEEK_END)
+    _, _, start, _, expected, magic = _FOOTER.unpack(stream.read(_FOOTER.size))
+    end = stream.tell() - len(magic) - 4  # the checksum covers all before itself
+    if magic != _MAGIC or not 0 < start < end:
+        raise EOFError("the file does not end in a summary")
+    stream.seek(start)
+    if expected and zlib.crc32(stream.read(end - start)) != expected:  # 0 is none
+        raise ValueError("the summary is damaged")
+    stream.seek(0)
 
 
 class RecoveredSource:

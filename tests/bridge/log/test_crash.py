@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -50,12 +51,22 @@ def test_an_exit_without_close_writes_all_that_was_recorded(tmp_path):
     assert len(list(log.steps())) == 15
 
 
+class Whole(NamedTuple):
+    """A log's bytes and what was told; short in messages of hypothesis."""
+
+    data: bytes
+    episode: Episode
+
+    def __repr__(self):
+        return f"{len(self.data)} bytes"
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     path, episode = tmp_path_factory.mktemp("whole") / "e.mcap", Episode(size=400)
     with Recorder(path, state=episode.state, model=bytes(3000)) as recorder:
         episode.play(recorder, 150)
-    return path.read_bytes(), episode
+    return Whole(path.read_bytes(), episode)
 
 
 def read_all(path):
