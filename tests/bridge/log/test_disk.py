@@ -43,6 +43,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_written(tmp_path):
     assert "cannot go on writing" in told
     assert "stay readable" in told
     assert again == ["again"] * 3
+    assert f"first {path.stat().st_size} bytes" in told  # no half record at its end
     log = LogReader(path)
     steps = list(log.steps())
     assert 20 < len(steps) < int(told.split()[0]) < 2000
