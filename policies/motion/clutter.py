@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tandem.bridge.contract import BodySpec, Observation, Target
+from tandem.bridge.contract import BodySpec, CameraSpec, Observation, Target
 from tandem.policies.motion.kinematics import Arm
 from tandem.policies.motion.targets.outline import Outline
 from tandem.policies.motion.targets.view import View
@@ -27,7 +27,12 @@ class Clutter:
 
     @classmethod
     def around(cls, target: Target, observation: Observation, arm: Arm, outline: Outline) -> Clutter:
-        """What the body's first still depth camera sees; nothing when it has none, or looks elsewhere."""
+        """What the body's first still depth camera sees beside a target; nothing when it has no such camera."""
+        return cls(_others(cls.near(target, observation, arm, outline).points, target))
+
+    @classmethod
+    def near(cls, target: Target, observation: Observation, arm: Arm, outline: Outline) -> Clutter:
+        """The same with the target itself."""
         camera = _still_depth_camera(arm.spec)
         if camera is None:
             return cls(np.zeros((0, 3)))
@@ -37,7 +42,7 @@ class Clutter:
         rows = slice(max(0, row - radius), max(0, row + radius))
         columns = slice(max(0, column - radius), max(0, column + radius))
         points = view.points[rows, columns]
-        return cls(_others(points[~outline.hides(view, rows, columns)], target))
+        return cls(points[~outline.hides(view, rows, columns)].astype(np.float64))
 
     def blocks(self, pose: np.ndarray, faces: tuple[float, float], arm: Arm) -> int:
         """How many points the fingers would meet at a pose (4, 4) of the tool.
@@ -57,7 +62,7 @@ class Clutter:
         return int((across & deep & beside).sum())
 
 
-def _still_depth_camera(spec: BodySpec):
+def _still_depth_camera(spec: BodySpec) -> CameraSpec | None:
     return next((camera for camera in spec.cameras if camera.depth and camera.mount == "base"), None)
 
 
@@ -66,4 +71,4 @@ def _others(points: np.ndarray, target: Target) -> np.ndarray:
     cosine, sine = np.cos(target.yaw_rad), np.sin(target.yaw_rad)
     local = (points[:, :2] - target.surface[:2]) @ np.array([[cosine, -sine], [sine, cosine]])
     own = (np.abs(local) < target.size[:2] / 2 + _OWN_M).all(axis=1)
-    return points[~own].astype(np.float64)
+    return points[~own]

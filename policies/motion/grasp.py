@@ -13,7 +13,7 @@ from tandem.policies.motion.kinematics import Arm
 from tandem.policies.motion.pose import at_height, beside, top_down
 
 TIP_ABOVE_TABLE_M = 0.004
-_DEEPEST_M = 0.028
+_SHALLOWEST_M, _DEEPEST_M = 0.012, 0.022  # how far the tips reach below an object's top
 _KEEP_BELOW_M = 0.008
 HOVERS_M = (0.07, 0.05, 0.035, 0.02)  # above the grasp: the first that the arm can reach
 _SPARE_M = 0.008  # between an object and each finger on the way down
@@ -41,9 +41,10 @@ class Grasp:
 
 
 def tool_height(target: Target, gripper: GripperSpec) -> float:
-    """Height of the tool at the grasp: the tips reach below the top as far as the object and the table allow."""
+    """Height of the tool at the grasp: the tips reach down to its middle, as far as the table allows."""
     top, height = float(target.surface[2]), float(target.size[2])
-    depth = min(max(height - _KEEP_BELOW_M, 0.6 * height), _DEEPEST_M)
+    depth = float(np.clip(height / 2, _SHALLOWEST_M, _DEEPEST_M))
+    depth = min(depth, max(height - _KEEP_BELOW_M, 0.6 * height))
     tip = max(top - depth, TIP_ABOVE_TABLE_M)
     return tip + gripper.finger_depth_m
 

@@ -31,6 +31,13 @@ class Held:
     yaw_offset_rad: float
     aside_m: float = 0.0
 
+    @property
+    def extents(self) -> tuple[float, float]:
+        """Its extents along the closing direction and across it, m (its axes are parallel to the fingers')."""
+        turned = abs(np.sin(self.yaw_offset_rad)) > 0.7
+        along, across = (self.size[1], self.size[0]) if turned else (self.size[0], self.size[1])
+        return float(along), float(across)
+
 
 @dataclass
 class Memory:
@@ -39,7 +46,6 @@ class Memory:
     held: Held | None = None
     command: np.ndarray | None = None  # (n + 1,) the last action handed out
     landmarks: dict[str, Target] = field(default_factory=dict)  # where things were seen, by their words
-    filled: dict[str, list[np.ndarray]] = field(default_factory=dict)  # (2,) spots used up within a bin, by its words
 
     def see(self, words: str, target: Target) -> None:
         """Remember where a thing is."""
@@ -50,6 +56,10 @@ class Memory:
         self.held = held
         self.landmarks.pop(held.words, None)
 
+    def standing(self) -> np.ndarray:
+        """(N, 3) corners and middles of the tops of what is remembered, as a camera would see them."""
+        return np.concatenate([np.zeros((0, 3)), *(_top(target) for target in self.landmarks.values())])
+
     def highest_near(self, start: np.ndarray, goal: np.ndarray, width_m: float) -> float:
         """Height of the highest thing remembered within `width_m` of the straight line between two points (2,)."""
         heights = [
@@ -58,6 +68,12 @@ class Memory:
             if _distance_to_segment(target.surface[:2], start, goal) < width_m + 0.5 * float(max(target.size[:2]))
         ]
         return max(heights, default=0.0)
+
+
+def _top(target: Target) -> np.ndarray:
+    cosine, sine = np.cos(target.yaw_rad), np.sin(target.yaw_rad)
+    grid = np.array([[x, y, 0.0] for x in (-0.5, 0.0, 0.5) for y in (-0.5, 0.0, 0.5)]) * [*target.size[:2], 0.0]
+    return target.surface + grid @ np.array([[cosine, sine, 0.0], [-sine, cosine, 0.0], [0.0, 0.0, 1.0]])
 
 
 def _distance_to_segment(point: np.ndarray, start: np.ndarray, goal: np.ndarray) -> float:

@@ -7,6 +7,7 @@ skill reads like a recipe. It knows the arm, the gripper and where targets are, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,11 +24,11 @@ from tandem.bridge.contract import (
 from tandem.bridge.contract import observation as keys
 from tandem.policies.motion import trajectory
 from tandem.policies.motion.clutter import Clutter
-from tandem.policies.motion.kinematics import Arm
+from tandem.policies.motion.kinematics import Arm, describe
 from tandem.policies.motion.memory import Memory
 from tandem.policies.motion.motion import Motion, Moves
 from tandem.policies.motion.pace import Pace
-from tandem.policies.motion.pose import angle_between, at_height, between
+from tandem.policies.motion.pose import angle_between, around, at_height, between
 from tandem.policies.motion.targets.outline import Outline
 
 HELD_OPENING = 0.035  # closed further than this, the hand is empty
@@ -35,6 +36,14 @@ _STALL = 0.012  # opening per look below which the fingers have stopped
 _TURN_M = 0.12  # metres of path that a radian of turning counts as
 _CORRIDOR_M = 0.10
 _THERE_M = 0.0005
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A source of targets that can be told where the policy has put a thing."""
+
+    def moved(self, words: str, target: Target) -> None:
+        """It is there now."""
 
 
 class Mover:
@@ -130,6 +139,17 @@ class Mover:
         """What is seen around a target now."""
         return Clutter.around(target, self.observation, self.arm, self._outline)
 
+    def contents(self, target: Target) -> np.ndarray:
+        """(N, 3) points of what is seen in and around a target now, and of what is remembered to stand there."""
+        seen = Clutter.near(target, self.observation, self.arm, self._outline).points
+        return np.concatenate([seen, self.memory.standing()])
+
+    def put(self, words: str, target: Target) -> None:
+        """Remember where a thing was set down; the source of targets hears of it if it remembers things itself."""
+        self.memory.see(words, target)
+        if isinstance(self.targets, Remembering):
+            self.targets.moved(words, target)
+
     # Motions.
 
     def follow(
@@ -168,13 +188,14 @@ class Mover:
         path = self.line_path(goal, self.pace.line_m_s if speed_m_s is None else speed_m_s)
         yield from self.follow(path, phase, **options)
 
-    def line_path(self, goal: np.ndarray, speed_m_s: float) -> np.ndarray:
-        """(T, n) joint positions of a straight line, slowed down where a joint would be too fast."""
+    def line_path(self, goal: np.ndarray, speed_m_s: float, *, arc: bool = False) -> np.ndarray:
+        """(T, n) joint positions of a straight line (or an arc about the base), slowed where a joint would race."""
         start, q = self.pose, self.q
         length = max(float(np.linalg.norm(goal[:3, 3] - start[:3, 3])), _TURN_M * angle_between(start, goal), 1e-4)
+        course = around if arc else between
         for _ in range(4):
             along = trajectory.distance(length, self.pace.line(speed_m_s), self.spec.dt_s) / length
-            path = self.arm.track((between(start, goal, fraction) for fraction in along), q)
+            path = self.arm.track((course(start, goal, fraction) for fraction in along), q)
             excess = float((trajectory.fastest(path, q, self.spec.dt_s) / self.spec.velocity_limit).max())
             if excess <= 0.95:
                 return path
@@ -215,19 +236,31 @@ class Mover:
             return
 
     def _across(self, goal: np.ndarray, height_m: float, phase: str, opening: float | None) -> Moves:
-        """A joint move to above the goal that nowhere sinks below the lower of its ends."""
-        for height in np.linspace(max(height_m, goal[2, 3]), goal[2, 3], 4):
-            above = at_height(goal, float(height))
-            try:
-                q = self.arm.reach(above, self.q)
-            except SkillFailed:
-                continue
-            path = trajectory.joint_move(self.q, q, self.pace.joints(self.spec), self.spec.dt_s)
-            if self.arm.heights(path).min() < min(self.pose[2, 3], above[2, 3]) - 0.02:
-                path = self.line_path(above, self.pace.line_m_s)
-            yield from self.follow(path, phase, opening=opening)
-            return
+        """To above the goal, nowhere lower than the lower of its ends: in joint space, or on an arc about the base."""
+        heights = [max(height_m, goal[2, 3]), *np.linspace(max(height_m, goal[2, 3]), goal[2, 3], 3)[1:]]
+        for height in heights:
+            path = self._path_across(at_height(goal, float(height)))
+            if path is not None:
+                yield from self.follow(path, phase, opening=opening)
+                return
+        for extra in (0.05, 0.10, 0.15):
+            above = at_height(goal, heights[0] + extra)
+            if self.arm.reachable(above, self.q):
+                yield from self.rise(heights[0] + extra, phase, opening=opening)
+                yield from self.joints(self.arm.reach(above, self.q), phase, opening=opening)
+                return
         self.arm.reach(goal, self.q)
+        raise SkillFailed(FailureCode.UNREACHABLE, f"no way leads to the {describe(goal)}")
+
+    def _path_across(self, above: np.ndarray) -> np.ndarray | None:
+        floor = min(self.pose[2, 3], above[2, 3]) - 0.02
+        try:
+            path = trajectory.joint_move(
+                self.q, self.arm.reach(above, self.q), self.pace.joints(self.spec), self.spec.dt_s
+            )
+            return path if self.arm.heights(path).min() >= floor else self.line_path(above, self.pace.line_m_s, arc=True)
+        except SkillFailed:
+            return None
 
     # The gripper.
 

@@ -59,6 +59,16 @@ def between(start: np.ndarray, goal: np.ndarray, fraction: float) -> np.ndarray:
     return pose
 
 
+def around(start: np.ndarray, goal: np.ndarray, fraction: float) -> np.ndarray:
+    """As `between`, but on an arc about the base: distance from the base's axis, azimuth and height change evenly."""
+    pose = between(start, goal, fraction)
+    reach = (1 - fraction) * np.hypot(*start[:2, 3]) + fraction * np.hypot(*goal[:2, 3])
+    begin = np.arctan2(start[1, 3], start[0, 3])
+    angle = begin + fraction * wrapped(np.arctan2(goal[1, 3], goal[0, 3]) - begin)
+    pose[:2, 3] = reach * np.cos(angle), reach * np.sin(angle)
+    return pose
+
+
 def angle_between(start: np.ndarray, goal: np.ndarray) -> float:
     """Rotation from one pose to another, rad."""
     return float(np.linalg.norm(mink.SO3.from_matrix(start[:3, :3].T @ goal[:3, :3]).log()))
