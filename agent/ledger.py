@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from tandem.agent.broadcast import Broadcast
 from tandem.agent.drive import Drive
 from tandem.agent.failures import UNTRUSTED
+from tandem.agent.recover import PASSING
 from tandem.bridge.contract import (
     Attempt,
     EpisodeResult,
@@ -59,6 +60,14 @@ class Ledger:
         """Whether the verifier's last word on the i-th subgoal of the present plan is success."""
         return i in self.seen and self.seen[i].outcome is Outcome.SUCCESS
 
+    def unseen(self) -> int | None:
+        """Index of the first subgoal of the present plan that was not seen done, None when there is none.
+
+        A subgoal whose effect ends with the next one is vouched for by that one.
+        """
+        vouched = (i + 1 < len(self.subgoals) and s.skill in PASSING for i, s in enumerate(self.subgoals))
+        return next((i for i, passing in enumerate(vouched) if not passing and not self.done(i)), None)
+
     def result(
         self, ending: Ending, drive: Drive, score: Callable[[], tuple[bool, float]] | None, expected: bool | None
     ) -> EpisodeResult:
@@ -66,7 +75,7 @@ class Ledger:
         known = score is not None and drive.observation and ending.failure not in UNTRUSTED
         measured, progress = score() if known else (None, None)
         return EpisodeResult(
-            claimed=ending.claimed, seen=all(map(self.done, range(len(self.subgoals)))) if self.seen else None,
+            claimed=ending.claimed, seen=self.unseen() is None if self.seen else None,
             measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,
             reason=ending.reason, progress=progress, attempts=tuple(self.attempts), steps=drive.steps,
             plans=self.plans, body_s=drive.elapsed_s, wall_s=time.perf_counter() - self.started_s,

@@ -16,7 +16,7 @@ from tandem.agent.drive import Drive
 from tandem.agent.failures import NAMED, UNTRUSTED, code_of, words_of
 from tandem.agent.ledger import Ending, Ledger, finish
 from tandem.agent.preflight import check_chunk, preflight
-from tandem.agent.recover import REMEDIES, Budget, Limits, Recovery, without_points
+from tandem.agent.recover import PASSING, REMEDIES, Budget, Limits, Recovery, without_points
 from tandem.bridge.contract import (
     ActionKind,
     Attempt,
@@ -50,8 +50,8 @@ class Agent:
         planner: instruction to subgoals.
         policy: subgoal to actions. An attribute `action_kind` says for which action layout it is made, if not Tandem's.
         verifier: judges each subgoal.
-        measure: the true criterion of a subgoal now, for the record only.
-        score: the true success and progress (0..1) now, for the record only.
+        measure: the true criterion of a subgoal, for the record only.
+        score: the true success and progress (0..1), for the record only.
         clock: who pays for thinking; lockstep if left out.
         limits: how much an episode may cost.
         subscribers: told of everything, in order.
@@ -144,8 +144,11 @@ class _Episode:
                 case Recovery.REPLAN:
                     return attempt
                 case Recovery.BACK_UP:
-                    failed, i = i, self.last_holding(i, todo) + 1
-                    todo[i:failed] = map(without_points, todo[i:failed])
+                    first = self.resume_from(i, todo)
+                    if first is None or (first == i and attempt.failure == FailureCode.PRECONDITION_FAILED):
+                        return attempt  # there is nothing to go back to
+                    todo[first:i] = map(without_points, todo[first:i])
+                    i = first
         return None
 
     def attempt(self, i: int, todo: list[Subgoal]) -> Attempt:
@@ -220,22 +223,27 @@ class _Episode:
             self.drive.hold(self.agent.limits.settle_s, phase="wait for a picture")
         return remedy
 
-    def last_holding(self, i: int, todo: list[Subgoal]) -> int:
-        """Index of the last subgoal before the i-th whose criterion still holds, -1 when there is none."""
+    def resume_from(self, i: int, todo: list[Subgoal]) -> int | None:
+        """Index after the last subgoal that still holds, looking back from the i-th; None when lasting work is undone.
+
+        Each of them was seen done once, so an inconclusive look changes nothing.
+        """
         for j in reversed(range(i)):
-            if self.look(todo[j], self.ledger.before[j]).outcome is Outcome.SUCCESS:
-                return j
-        return -1
+            if self.look(todo[j], self.ledger.before[j]).outcome is not Outcome.FAILURE:
+                return j + 1
+            if todo[j].skill not in PASSING:
+                return None
+        return 0
 
     def conclude(self) -> Ending:
         """The planner finds nothing left to do: claim it only if the verifier has seen every subgoal done."""
         ledger = self.ledger
-        for i, subgoal in enumerate(ledger.subgoals):
-            if not ledger.done(i) and i in ledger.before:
-                ledger.seen[i] = verdict = self.look(subgoal, ledger.before[i])
-                self.drive.event(EventKind.NOTE, f"last look at {subgoal}: {verdict.outcome}: {verdict.evidence}")
+        while (i := ledger.unseen()) is not None:
+            if i in ledger.before:
+                ledger.seen[i] = verdict = self.look(ledger.subgoals[i], ledger.before[i])
+                self.drive.event(EventKind.NOTE, f"last look at {ledger.subgoals[i]}: {verdict.evidence}")
             if not ledger.done(i):
-                reason = f"the planner finds nothing left to do, but {subgoal} was not seen done"
+                reason = f"the planner finds nothing left to do, but {ledger.subgoals[i]} was not seen done"
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
         return Ending(True, None, "every subgoal was seen done and nothing is left to do")
 

@@ -1,11 +1,13 @@
-"""What changed around a camera point between two depth images, as heights in the base frame.
+"""What changed around a camera point between depth images, as heights in the base frame.
 
-Pixels that may show the arm are left out and counted as hidden, so that a hand in the way makes a verdict inconclusive
-and never a success. A median over 3x3 pixels takes out single bad readings.
+Pixels that may show the arm are left out, so that a hand in the way makes a verdict inconclusive and never a success.
+Where the arm stood in front before, what an earlier image saw there counts. A median over 3x3 pixels takes out single
+bad readings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,68 +18,99 @@ THICKNESS_M = 0.008  # a change of height below this may be noise
 ARM_RADIUS_M = 0.09  # how far a hand reaches around its tool point
 ARM_BELOW_M = 0.05  # how far fingers and what they hold reach below it
 
+Window = tuple[slice, slice]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One depth image of a camera that stands still.
+
+    Attributes:
+        depth: (H, W) m, 0 where there is none.
+        tool: (7,) tool pose at that time; what is near or above it counts as the arm.
+    """
+
+    depth: np.ndarray
+    tool: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Change:
-    """What happened around a point of a camera that stands still.
+    """What happened around a point.
 
     Attributes:
         point: (3,) what the point showed before, base frame, m.
-        rise_m: median change of height in the innermost part.
-        raised_m2: area that is higher than before by `THICKNESS_M` or more.
-        hidden: share of pixels that the arm may cover before or after, or that have no depth.
+        rise_m: median change of height right at the point.
+        hidden: share of the pixels right at the point that cannot be compared.
+        raised_m2: area that is higher than before, on the surface to which the point belongs.
+        covered: share of that surface that the arm hides after.
     """
 
     point: np.ndarray
     rise_m: float
-    raised_m2: float
     hidden: float
+    raised_m2: float
+    covered: float
 
 
 def change_at(
-    point: CameraPoint, camera: CameraSpec, depths: tuple[np.ndarray, np.ndarray],
-    tools: tuple[np.ndarray, np.ndarray], radius_m: float,
+    point: CameraPoint, camera: CameraSpec, before: Sequence[View], after: View, radius_m: float, *, below_m: float
 ) -> Change | None:
-    """Compare two depth images around a point; None where the point had no depth before.
+    """Compare what was seen around a point with what is seen now; None where the point had no depth before.
 
     Args:
         point: the pixel.
         camera: its camera, mounted on "base".
-        depths: (H, W) m, before and after.
-        tools: (7,) tool poses before and after; what is near or above them counts as the arm.
-        radius_m: how far around the point to look, along the image plane.
+        before: earlier views, newest first; the older ones stand in where the arm hid the newest.
+        after: the view now.
+        radius_m: how far around the point its surface is followed.
+        below_m: how far below the point its surface may go (a thing in a bin, then the bin's floor).
     """
-    here = _window(point, camera, 1)
-    seen = depths[0][here][depths[0][here] > 0]
-    if not seen.size:
+    focal = float(np.sqrt(camera.intrinsics[0, 0] * camera.intrinsics[1, 1]))
+    seen = before[0].depth[_window(point, camera, 1)]
+    if not np.any(seen > 0):
         return None
-    focal = np.sqrt(camera.intrinsics[0, 0] * camera.intrinsics[1, 1])
-    pixel_m = float(np.median(seen)) / focal
-    window = _window(point, camera, max(1, round(radius_m / pixel_m)))
-    before, after = (_lift(_median3(depth[window]), camera, window) for depth in depths)
-    hidden = _hidden(before, tools[0]) | _hidden(after, tools[1])
-    rise = np.where(hidden, 0.0, after[2] - before[2])
-    inner = _inner(rise.shape, point, window) & ~hidden
+    pixel_m = float(np.median(seen[seen > 0])) / focal
+    window = _window(point, camera, max(3, round(radius_m / pixel_m)))
+    old, new = _without_arm(before, camera, window), _without_arm([after], camera, window)
+    centre = _centre(old[2].shape, point, window)
+    if np.all(np.isnan(old[2][centre])):
+        return None
+    level = np.nanmedian(old[:, centre], axis=1)
+    rise = new[2] - old[2]
+    surface = _surface(old[2], level[2], centre, below_m)
+    there = centre & np.isfinite(rise)
     return Change(
-        point=np.nanmedian(_lift(depths[0][here], camera, here).reshape(3, -1), axis=1),
-        rise_m=float(np.median(rise[inner])) if inner.any() else 0.0,
-        raised_m2=float(np.count_nonzero(rise > THICKNESS_M)) * pixel_m**2,
-        hidden=float(hidden.mean()) if inner.any() else 1.0,
+        point=level, rise_m=float(np.median(rise[there])) if there.any() else 0.0,
+        hidden=1.0 - there.sum() / centre.sum(),
+        raised_m2=float(np.count_nonzero(rise[surface] > THICKNESS_M)) * pixel_m**2,
+        covered=float(np.isnan(rise[surface]).mean()) if surface.any() else 1.0,
     )
 
 
-def _window(point: CameraPoint, camera: CameraSpec, radius: int) -> tuple[slice, slice]:
+def _window(point: CameraPoint, camera: CameraSpec, radius: int) -> Window:
     u, v = int(point.u), int(point.v)
     rows = slice(max(0, v - radius), min(camera.height, v + radius + 1))
     return rows, slice(max(0, u - radius), min(camera.width, u + radius + 1))
 
 
-def _inner(shape: tuple[int, int], point: CameraPoint, window: tuple[slice, slice]) -> np.ndarray:
-    """The pixels within a third of the window's size of the point."""
+def _centre(shape: tuple[int, int], point: CameraPoint, window: Window, radius: int = 3) -> np.ndarray:
+    """The pixels right at the point."""
     rows, columns = np.ogrid[: shape[0], : shape[1]]
     v, u = int(point.v) - window[0].start, int(point.u) - window[1].start
-    radius = max(1, max(shape) // 6)
     return (abs(rows - v) <= radius) & (abs(columns - u) <= radius)
+
+
+def _without_arm(views: Sequence[View], camera: CameraSpec, window: Window) -> np.ndarray:
+    """(3, h, w) points in the base frame; NaN where no view saw past the arm."""
+    points = None
+    for view in views:
+        lifted = _lift(_median3(view.depth[window]), camera, window)
+        lifted[:, _is_arm(lifted, view.tool)] = np.nan
+        points = lifted if points is None else np.where(np.isnan(points), lifted, points)
+        if not np.isnan(points).any():
+            break
+    return points
 
 
 def _median3(depth: np.ndarray) -> np.ndarray:
@@ -86,18 +119,29 @@ def _median3(depth: np.ndarray) -> np.ndarray:
     return np.median([padded[i : i + rows, j : j + columns] for i in range(3) for j in range(3)], axis=0)
 
 
-def _lift(depth: np.ndarray, camera: CameraSpec, window: tuple[slice, slice]) -> np.ndarray:
-    """(3, h, w) points of the window in the base frame; NaN where there is no depth."""
+def _lift(depth: np.ndarray, camera: CameraSpec, window: Window) -> np.ndarray:
     z = np.where(depth > 0, depth, np.nan).astype(np.float64)
     v, u = np.mgrid[window]
-    k = camera.intrinsics
+    k, pose = camera.intrinsics, camera.T_mount_camera
     points = np.stack([(u - k[0, 2]) / k[0, 0] * z, (v - k[1, 2]) / k[1, 1] * z, z])
-    pose = camera.T_mount_camera
     return np.tensordot(pose[:3, :3], points, axes=1) + pose[:3, 3, None, None]
 
 
-def _hidden(points: np.ndarray, tool: np.ndarray) -> np.ndarray:
-    """Pixels without depth, or on something that may be the arm."""
+def _is_arm(points: np.ndarray, tool: np.ndarray) -> np.ndarray:
     beside = np.hypot(points[0] - tool[0], points[1] - tool[1])
     hand = (beside < ARM_RADIUS_M) & (points[2] > tool[2] - ARM_BELOW_M)
-    return np.isnan(points[2]) | hand | (points[2] > tool[2] + ARM_BELOW_M)
+    return hand | (points[2] > tool[2] + ARM_BELOW_M)
+
+
+def _surface(heights: np.ndarray, level: float, seed: np.ndarray, below_m: float) -> np.ndarray:
+    """The pixels that hang together with the point and are no higher than it: walls and rims end it."""
+    allowed = (heights < level + THICKNESS_M) & (heights > level - below_m)  # NaN is neither
+    grown, surface = seed & allowed, None
+    while surface is None or grown.sum() > surface.sum():
+        surface, grown = grown, grown.copy()
+        grown[1:] |= surface[:-1]
+        grown[:-1] |= surface[1:]
+        grown[:, 1:] |= surface[:, :-1]
+        grown[:, :-1] |= surface[:, 1:]
+        grown &= allowed
+    return surface

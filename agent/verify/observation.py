@@ -1,17 +1,19 @@
 """A verifier that any robot can have: it judges from the gripper, the tool and depth, never from ground truth.
 
 What the observations cannot tell is inconclusive, which the loop never takes for success. Each verdict gives its
-numbers, so that a person can disagree with it.
+numbers, so that a person can disagree with it. It remembers the last few depth images, because the arm often stands in
+front of a place just before it puts something there.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 
-from tandem.agent.verify.depth import THICKNESS_M, Change, change_at
-from tandem.bridge.contract import BodySpec, CameraPoint, Observation, Outcome, Subgoal, Verdict, depth_key
+from tandem.agent.verify.depth import THICKNESS_M, Change, View, change_at
+from tandem.bridge.contract import BodySpec, CameraPoint, Observation, Outcome, Subgoal, Verdict, depth_key, snapshot
 
 EMPTY = 0.04  # opening at or below which the fingers have met: nothing is between them
 OPEN = 0.95  # opening at or above which nothing can be held
@@ -19,9 +21,12 @@ WIDER = 0.05  # opening gained when something is let go
 LIFT_M = 0.03
 RETREAT_M = 0.05
 HOME_RAD = 0.05
-PLACE_RADIUS_M = 0.04  # an object may come to rest this far from where it was let go
+PLACE_RADIUS_M = 0.08  # an object may come to rest this far from the point, as long as no wall lies between
+STACK_RADIUS_M = 0.03
+PLACE_BELOW_M = 0.06  # a bin's floor may lie this far below the top of what is already in it
 MIN_AREA_M2 = 0.5e-4
 MAX_HIDDEN = 0.5
+MEMORY = 8  # depth images per camera
 
 
 class ObservationVerifier:
@@ -37,9 +42,10 @@ class ObservationVerifier:
         self._spec = spec
         self._cameras = {camera.name: camera for camera in spec.cameras if camera.mount == "base" and camera.depth}
         depths = (depth_key(name) for name in self._cameras)
-        self.observes: tuple[str, ...] = ("joint_position", "gripper_opening", "tool_pose", *depths)
+        self.observes: tuple[str, ...] = ("time", "joint_position", "gripper_opening", "tool_pose", *depths)
+        self._memory: deque[Observation] = deque(maxlen=MEMORY)  # oldest first
         self._rules: dict[str, Callable[[Subgoal, Observation, Observation], Verdict]] = {
-            "pick": self._pick, "place": self._place, "stack_on": self._place, "insert": self._place,
+            "pick": self._pick, "place": self._place, "stack_on": self._stacked, "insert": self._stacked,
             "open": self._moved, "close": self._moved, "press": self._press, "push": self._push, "home": self._home,
         }
 
@@ -48,7 +54,15 @@ class ObservationVerifier:
         rule = self._rules.get(subgoal.skill)
         if rule is None:
             return _unsure(f"nothing is known of how to see that {subgoal.skill!r} is done")
-        return rule(subgoal, before, after)
+        self._remember(before)
+        verdict = rule(subgoal, before, after)
+        self._remember(snapshot(after, self.observes))
+        return verdict
+
+    def _remember(self, seen: Observation) -> None:
+        if self._memory and seen["time"][0] < self._memory[0]["time"][0]:
+            self._memory.clear()  # another episode
+        self._memory.append(seen)
 
     def _pick(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         opening, tool_z = float(after["gripper_opening"][0]), float(after["tool_pose"][2])
@@ -57,46 +71,33 @@ class ObservationVerifier:
             return _no(f"{grip}: the fingers closed on nothing")
         if opening >= OPEN:
             return _no(f"{grip}: the gripper is open")
-        change = self._change(subgoal, "point", before, after, 0.01)
+        change = self._change(subgoal, "point", before, after)
         lift = tool_z - (float(change.point[2]) if change else 0.0)
         words = f"{grip}, tool {lift * 1000:.0f} mm above {'the picked point' if change else 'the table'}"
         if lift < LIFT_M:
             return _no(f"{words}: nothing was lifted")
         if change is None:
             return _yes(f"{words}; there was no depth to look at")
-        return self._gone(change, words)
-
-    def _gone(self, change: Change, words: str) -> Verdict:
-        words = f"{words}, surface at the point changed by {change.rise_m * 1000:+.0f} mm"
         if change.hidden > MAX_HIDDEN:
-            return _unsure(f"{words}; {change.hidden:.0%} of it is hidden")
-        if change.rise_m <= -THICKNESS_M:
-            return _yes(f"{words}: the object left its place")
-        return _no(f"{words}: something is still there")
+            return _yes(f"{words}; its place is hidden behind what is held")
+        return _gone(change, words)
 
     def _place(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
-        opening, held = float(after["gripper_opening"][0]), float(before["gripper_opening"][0])
-        words = f"gripper opening {held:.2f} before, {opening:.2f} after"
-        if EMPTY < opening < min(OPEN, held + WIDER):
-            return _no(f"{words}: it may still hold the object")
-        change = self._change(subgoal, "point", before, after, PLACE_RADIUS_M)
-        if change is None:
-            return _unsure(f"{words}: released, but there was no depth to look at")
-        away = float(np.linalg.norm(after["tool_pose"][:3] - change.point))
-        words = f"{words}, tool {away * 1000:.0f} mm away"
-        if away < RETREAT_M:
-            return _unsure(f"{words}: the hand has not retreated")
-        return _risen(change, words)
+        change = self._change(subgoal, "point", before, after, PLACE_RADIUS_M, PLACE_BELOW_M)
+        return _put(change, before, after)
+
+    def _stacked(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
+        return _put(self._change(subgoal, "point", before, after, STACK_RADIUS_M), before, after)
 
     def _moved(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
-        change = self._change(subgoal, "point", before, after, 0.01)
+        change = self._change(subgoal, "point", before, after)
         if change is None or change.hidden > MAX_HIDDEN:
             return _unsure("the handle's place cannot be seen")
         words = f"surface at the handle's place changed by {change.rise_m * 1000:+.0f} mm"
         return _yes(words) if abs(change.rise_m) >= THICKNESS_M else _no(f"{words}: it did not move")
 
     def _press(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
-        change = self._change(subgoal, "point", before, after, 0.005)
+        change = self._change(subgoal, "point", before, after)
         if change is None or change.hidden > MAX_HIDDEN:
             return _unsure("the button cannot be seen")
         words = f"surface of the button changed by {change.rise_m * 1000:+.1f} mm"
@@ -105,11 +106,11 @@ class ObservationVerifier:
         return _unsure(f"{words}: a button that springs back leaves nothing to see")
 
     def _push(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
-        left = self._change(subgoal, "point", before, after, 0.01)
+        left = self._change(subgoal, "point", before, after)
         came = self._change(subgoal, "to", before, after, PLACE_RADIUS_M)
         if left is None or came is None:
             return _unsure("pushing is seen from a point on the object and one of the place; they are not both known")
-        gone = self._gone(left, "pushed object")
+        gone = _gone(left, "pushed object")
         return gone if gone.outcome is not Outcome.SUCCESS else _risen(came, gone.evidence)
 
     def _home(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
@@ -118,14 +119,45 @@ class ObservationVerifier:
         return _yes(words) if off <= HOME_RAD else _no(words)
 
     def _change(
-        self, subgoal: Subgoal, name: str, before: Observation, after: Observation, radius_m: float
+        self, subgoal: Subgoal, name: str, before: Observation, after: Observation,
+        radius_m: float = STACK_RADIUS_M, below_m: float = THICKNESS_M,
     ) -> Change | None:
         point = subgoal.arguments.get(name)
         if not isinstance(point, CameraPoint) or point.camera not in self._cameras:
             return None
-        key = depth_key(point.camera)
-        tools = (before["tool_pose"], after["tool_pose"])
-        return change_at(point, self._cameras[point.camera], (before[key], after[key]), tools, radius_m)
+        key, start_s = depth_key(point.camera), before["time"][0]
+        earlier = [seen for seen in reversed(self._memory) if seen["time"][0] < start_s]
+        views = [View(seen[key], seen["tool_pose"]) for seen in (before, *earlier)]
+        now = View(after[key], after["tool_pose"])
+        return change_at(point, self._cameras[point.camera], views, now, radius_m, below_m=below_m)
+
+
+def _gone(change: Change, words: str) -> Verdict:
+    """Whether what was at the point has left it."""
+    words = f"{words}, surface at the point changed by {change.rise_m * 1000:+.0f} mm"
+    if change.hidden > MAX_HIDDEN:
+        return _unsure(f"{words}; {change.hidden:.0%} of it is hidden")
+    if change.rise_m <= -THICKNESS_M:
+        return _yes(f"{words}: the object left its place")
+    return _no(f"{words}: something is still there")
+
+
+def _put(change: Change | None, before: Observation, after: Observation) -> Verdict:
+    """Whether what was held is now at the point, and the hand away from it."""
+    opening, held = float(after["gripper_opening"][0]), float(before["gripper_opening"][0])
+    words = f"gripper opening {held:.2f} before, {opening:.2f} after"
+    if change is None:
+        return _unsure(f"{words}, but the target cannot be seen")
+    away = float(np.linalg.norm(after["tool_pose"][:3] - change.point))
+    words = f"{words}, tool {away * 1000:.0f} mm away"
+    if away < RETREAT_M:
+        return _unsure(f"{words}: the hand has not retreated")
+    verdict = _risen(change, words)
+    if not EMPTY < opening < min(OPEN, held + WIDER):
+        return verdict
+    if verdict.outcome is Outcome.FAILURE:
+        return _no(f"{verdict.evidence}, and the gripper still holds something")
+    return _unsure(f"{verdict.evidence}, but the gripper holds something")
 
 
 def _risen(change: Change, words: str) -> Verdict:
@@ -133,8 +165,8 @@ def _risen(change: Change, words: str) -> Verdict:
     words = f"{words}, {change.raised_m2 * 1e4:.1f} cm2 around the target are higher than before"
     if change.raised_m2 >= MIN_AREA_M2:
         return _yes(words)
-    if change.hidden > MAX_HIDDEN:
-        return _unsure(f"{words}; {change.hidden:.0%} of it is hidden")
+    if change.covered > MAX_HIDDEN:
+        return _unsure(f"{words}; {change.covered:.0%} of it is hidden")
     return _no(f"{words}: nothing new lies there")
 
 

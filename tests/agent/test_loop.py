@@ -200,10 +200,28 @@ def test_a_lost_object_backs_up_to_its_pick_without_the_old_point():
 
 
 def test_backing_up_stops_at_the_last_criterion_that_holds():
-    policy = TroubledPolicy(press=[FailureCode.PRECONDITION_FAILED])
     plan = (PICK, PLACE, Subgoal("press", {"target": "button"}))
-    result, _ = run(planner=Plans(plan, ()), policy=policy)
+    verifier = PlannedVerifier(place=[Outcome.SUCCESS, Outcome.INCONCLUSIVE], press=[Outcome.FAILURE, Outcome.SUCCESS])
+    result, _ = run(planner=Plans(plan, ()), verifier=verifier)
     assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "place", "press", "press"]
+    assert result.claimed
+
+
+def test_lasting_work_that_was_undone_is_planned_anew():
+    plan = (PICK, PLACE, Subgoal("press", {"target": "button"}))
+    verifier = PlannedVerifier(
+        place=[Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS], press=[Outcome.FAILURE, Outcome.SUCCESS]
+    )
+    planner = Plans(plan, plan, ())
+    result, _ = run(planner=planner, verifier=verifier)
+    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "place", "press"] * 2
+    assert result.claimed
+
+
+def test_a_precondition_that_no_earlier_step_brings_is_planned_anew():
+    planner = Plans(TASK, (PLACE,), ())  # the gripper holds the cube already, says the second plan
+    result, _ = run(planner=planner, policy=TroubledPolicy(pick=[FailureCode.PRECONDITION_FAILED]))
+    assert codes(result) == ["PRECONDITION_FAILED", None]
     assert result.claimed
 
 

@@ -59,7 +59,7 @@ def seen(*boxes, opening=1.0, tool=(0.3, 0.0, 0.4), noise=0.0):
     """An observation; the hand is drawn as a box above the tool."""
     hand = box(*tool, half=0.04, height=0.2)
     return {
-        "joint_position": dummy_spec().home.copy(), "gripper_opening": np.array([opening]),
+        "time": np.zeros(1), "joint_position": dummy_spec().home.copy(), "gripper_opening": np.array([opening]),
         "tool_pose": np.array([*tool, 0.0, 1.0, 0.0, 0.0]), "depth.front": depth_of(*boxes, hand, noise=noise),
     }
 
@@ -85,7 +85,7 @@ HOLDING = {"opening": 0.5, "tool": ABOVE_CUBE}
     (seen(CUBE, opening=1.0, tool=ABOVE_CUBE), NO, "open"),
     (seen(CUBE, opening=0.5, tool=(0.5, 0.1, 0.02)), NO, "nothing was lifted"),
     (seen(CUBE, opening=0.5, tool=ABOVE_CUBE), NO, "still there"),  # it stalled on something else
-    (seen(opening=0.5, tool=(0.62, 0.1, 0.2)), UNSURE, "hidden"),  # the hand is in the way
+    (seen(opening=0.5, tool=(0.62, 0.1, 0.2)), YES, "hidden behind"),  # grip and lift are what is left to go by
 ], ids=["lifted", "empty", "open", "low", "another", "hidden"])
 def test_pick(after, outcome, words, noise):
     verdict = judged(PICK, seen(CUBE, noise=noise), after)
@@ -99,7 +99,7 @@ def test_pick(after, outcome, words, noise):
     (seen(FLOOR, box(0.52, -0.13, 0.005), tool=ABOVE_BIN), YES, "higher"),  # it rolled a little
     (seen(FLOOR, CUBE, tool=ABOVE_BIN), NO, "nothing new"),  # it fell on the way
     (seen(FLOOR, tool=ABOVE_BIN, opening=0.0), NO, "nothing new"),  # it slipped out, the fingers met
-    (seen(FLOOR, tool=ABOVE_BIN, opening=0.5), NO, "still hold"),
+    (seen(FLOOR, tool=ABOVE_BIN, opening=0.5), NO, "still holds"),
     (seen(FLOOR, box(0.5, -0.15, 0.005), tool=(0.5, -0.15, 0.03)), UNSURE, "retreated"),
 ], ids=["in", "off centre", "dropped", "slipped", "held", "near"])
 def test_place(after, outcome, words, noise):
@@ -110,6 +110,42 @@ def test_place(after, outcome, words, noise):
 def test_a_hand_over_the_target_is_not_the_object():
     after = seen(FLOOR, tool=(0.58, -0.15, 0.1))  # between the camera and the bin, and nothing in it
     assert judged(PLACE, seen(FLOOR, LIFTED, **HOLDING), after).outcome is not YES
+
+
+def at(time_s, observation):
+    return {**observation, "time": np.array([time_s])}
+
+
+def test_where_the_arm_stood_in_front_an_earlier_look_counts():
+    verifier = ObservationVerifier(spec())
+    in_front = (0.62, -0.15, 0.15)
+    start, holding = at(0, seen(FLOOR, CUBE)), at(5, seen(FLOOR, box(*in_front), opening=0.5, tool=in_front))
+    placed, empty = (at(9, seen(FLOOR, *thing, tool=ABOVE_BIN)) for thing in ([box(0.5, -0.15, 0.005)], []))
+    assert verifier.verify(PLACE, holding, placed).outcome is UNSURE
+    verifier = ObservationVerifier(spec())
+    verifier.verify(PICK, start, holding)
+    assert verifier.verify(PLACE, holding, placed).outcome is YES
+    assert verifier.verify(PLACE, holding, empty).outcome is NO
+    verifier.verify(PICK, at(1, start), at(2, start))  # an earlier time: another episode, the old looks are gone
+    assert verifier.verify(PLACE, at(3, holding), at(4, placed)).outcome is YES  # start is remembered
+    assert len(verifier._memory) <= 8
+
+
+def test_what_lies_beside_a_walled_bin_is_not_in_it():
+    walls = [(np.array([0.42, y - 0.01, 0.0]), np.array([0.58, y + 0.01, 0.05])) for y in (-0.21, -0.09)]
+    walls += [(np.array([x - 0.01, -0.22, 0.0]), np.array([x + 0.01, -0.08, 0.05])) for x in (0.42, 0.58)]
+    inside, beside = box(0.5, -0.13, 0.005), box(0.5, -0.055, 0.0)
+    before = seen(FLOOR, *walls, LIFTED, **HOLDING)
+    assert judged(PLACE, before, seen(FLOOR, *walls, inside, tool=ABOVE_BIN)).outcome is YES
+    assert judged(PLACE, before, seen(FLOOR, *walls, beside, tool=ABOVE_BIN)).outcome is NO
+
+
+def test_a_second_object_in_the_same_bin_is_seen_beside_the_first():
+    first, second = box(0.5, -0.15, 0.005), box(0.5, -0.11, 0.005)
+    target = Subgoal("place", {"target": "blue bin", "point": pixel(0.5, -0.15, 0.045)})
+    before = seen(FLOOR, first, LIFTED, **HOLDING)
+    assert judged(target, before, seen(FLOOR, first, second, tool=ABOVE_BIN)).outcome is YES
+    assert judged(target, before, seen(FLOOR, first, tool=ABOVE_BIN)).outcome is NO
 
 
 def test_stack_on_sees_the_upper_block():
