@@ -42,6 +42,7 @@ class Change:
         point: (3,) what the point showed before, base frame, m.
         rise_m: median change of height right at the point.
         hidden: share of the pixels right at the point that cannot be compared.
+        top_z_m: height of what rose there; that of the point if nothing did.
         raised_m2: area that is higher than before, on the surface to which the point belongs.
         covered: share of that surface that the arm hides after.
     """
@@ -49,6 +50,7 @@ class Change:
     point: np.ndarray
     rise_m: float
     hidden: float
+    top_z_m: float
     raised_m2: float
     covered: float
 
@@ -79,13 +81,24 @@ def change_at(
     level = np.nanmedian(old[:, centre], axis=1)
     rise = new[2] - old[2]
     surface = _surface(old[2], level[2], centre, below_m)
+    raised = surface & (rise > THICKNESS_M)
     there = centre & np.isfinite(rise)
     return Change(
         point=level, rise_m=float(np.median(rise[there])) if there.any() else 0.0,
         hidden=1.0 - there.sum() / centre.sum(),
-        raised_m2=float(np.count_nonzero(rise[surface] > THICKNESS_M)) * pixel_m**2,
+        top_z_m=float(np.percentile(new[2][raised], 90)) if raised.any() else float(level[2]),
+        raised_m2=float(np.count_nonzero(raised)) * pixel_m**2,
         covered=float(np.isnan(rise[surface]).mean()) if surface.any() else 1.0,
     )
+
+
+def project(point: np.ndarray, camera: CameraSpec) -> CameraPoint | None:
+    """The pixel at which a point (3,) of the base frame is seen; None outside the image."""
+    pose = camera.T_mount_camera
+    u, v, depth = camera.intrinsics @ (pose[:3, :3].T @ (point - pose[:3, 3]))
+    if depth <= 0 or not (0 <= u / depth < camera.width and 0 <= v / depth < camera.height):
+        return None
+    return CameraPoint(camera.name, float(u / depth), float(v / depth))
 
 
 def _window(point: CameraPoint, camera: CameraSpec, radius: int) -> Window:

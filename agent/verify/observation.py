@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tandem.agent.verify.depth import THICKNESS_M, Change, View, change_at
+from tandem.agent.verify.depth import THICKNESS_M, Change, View, change_at, project
+from tandem.agent.verify.moved import Moved
 from tandem.bridge.contract import BodySpec, CameraPoint, Observation, Outcome, Subgoal, Verdict, depth_key, snapshot
 
 EMPTY = 0.04  # opening at or below which the fingers have met: nothing is between them
@@ -21,7 +22,7 @@ WIDER = 0.05  # opening gained when something is let go
 LIFT_M = 0.03
 RETREAT_M = 0.05
 HOME_RAD = 0.05
-PLACE_RADIUS_M = 0.08  # an object may come to rest this far from the point, as long as no wall lies between
+PLACE_RADIUS_M = 0.08  # an object may come to rest this far from the point, if no wall lies between
 STACK_RADIUS_M = 0.03
 PLACE_BELOW_M = 0.06  # a bin's floor may lie this far below the top of what is already in it
 MIN_AREA_M2 = 0.5e-4
@@ -44,6 +45,7 @@ class ObservationVerifier:
         depths = (depth_key(name) for name in self._cameras)
         self.observes: tuple[str, ...] = ("time", "joint_position", "gripper_opening", "tool_pose", *depths)
         self._memory: deque[Observation] = deque(maxlen=MEMORY)  # oldest first
+        self._things = Moved()
         self._rules: dict[str, Callable[[Subgoal, Observation, Observation], Verdict]] = {
             "pick": self._pick, "place": self._place, "stack_on": self._stacked, "insert": self._stacked,
             "open": self._moved, "close": self._moved, "press": self._press, "push": self._push, "home": self._home,
@@ -54,15 +56,17 @@ class ObservationVerifier:
         rule = self._rules.get(subgoal.skill)
         if rule is None:
             return _unsure(f"nothing is known of how to see that {subgoal.skill!r} is done")
+        if self._memory and after["time"][0] < self._memory[-1]["time"][0]:  # another episode
+            self._memory.clear()
+            self._things.clear()
         self._remember(before)
         verdict = rule(subgoal, before, after)
         self._remember(snapshot(after, self.observes))
         return verdict
 
     def _remember(self, seen: Observation) -> None:
-        if self._memory and seen["time"][0] < self._memory[0]["time"][0]:
-            self._memory.clear()  # another episode
-        self._memory.append(seen)
+        if not self._memory or seen["time"][0] > self._memory[-1]["time"][0]:
+            self._memory.append(seen)
 
     def _pick(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         opening, tool_z = float(after["gripper_opening"][0]), float(after["tool_pose"][2])
@@ -71,6 +75,7 @@ class ObservationVerifier:
             return _no(f"{grip}: the fingers closed on nothing")
         if opening >= OPEN:
             return _no(f"{grip}: the gripper is open")
+        self._things.picked(subgoal)
         change = self._change(subgoal, "point", before, after)
         lift = tool_z - (float(change.point[2]) if change else 0.0)
         words = f"{grip}, tool {lift * 1000:.0f} mm above {'the picked point' if change else 'the table'}"
@@ -83,11 +88,22 @@ class ObservationVerifier:
         return _gone(change, words)
 
     def _place(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
-        change = self._change(subgoal, "point", before, after, PLACE_RADIUS_M, PLACE_BELOW_M)
-        return _put(change, before, after)
+        return self._put(subgoal, before, after, PLACE_RADIUS_M, PLACE_BELOW_M)
 
     def _stacked(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
-        return _put(self._change(subgoal, "point", before, after, STACK_RADIUS_M), before, after)
+        return self._put(subgoal, before, after, STACK_RADIUS_M, THICKNESS_M)
+
+    def _put(
+        self, subgoal: Subgoal, before: Observation, after: Observation, radius_m: float, below_m: float
+    ) -> Verdict:
+        change = self._change(subgoal, "point", before, after, radius_m, below_m)
+        verdict = _put(change, before, after)
+        if change is not None and verdict.outcome is Outcome.SUCCESS:
+            camera = self._cameras[subgoal.arguments["point"].camera]
+            top = project(np.append(change.point[:2], change.top_z_m), camera)
+            if top is not None:
+                self._things.put(subgoal, top)
+        return verdict
 
     def _moved(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         change = self._change(subgoal, "point", before, after)
@@ -125,6 +141,8 @@ class ObservationVerifier:
         point = subgoal.arguments.get(name)
         if not isinstance(point, CameraPoint) or point.camera not in self._cameras:
             return None
+        words = subgoal.arguments.get("object" if subgoal.skill in ("pick", "push") else "target", "")
+        point = self._things.now(str(words), point)
         key, start_s = depth_key(point.camera), before["time"][0]
         earlier = [seen for seen in reversed(self._memory) if seen["time"][0] < start_s]
         views = [View(seen[key], seen["tool_pose"]) for seen in (before, *earlier)]

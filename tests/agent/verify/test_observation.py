@@ -202,3 +202,23 @@ def test_a_hole_in_the_depth_image_is_no_evidence():
 def test_it_conforms():
     subgoals = [PICK, PLACE, Subgoal("home"), Subgoal("press", {"target": "button"})]
     check_verifier(lambda: ObservationVerifier(spec()), subgoals, seen(CUBE), seen(LIFTED, **HOLDING))
+
+
+def test_a_tower_is_followed_upwards():
+    """The plan points at every cube where it stood at first."""
+    red, green, yellow = box(0.5, -0.15, 0.0), box(0.5, 0.1, 0.0), box(0.42, 0.25, 0.0)
+    on_red, on_green = box(0.5, -0.15, 0.04), box(0.5, -0.15, 0.08)
+    where = {"red": pixel(0.5, -0.15, 0.04), "green": pixel(0.5, 0.1, 0.04), "yellow": pixel(0.42, 0.25, 0.04)}
+    pick = {name: Subgoal("pick", {"object": name, "point": point}) for name, point in where.items()}
+    stack = {name: Subgoal("stack_on", {"target": name, "point": point}) for name, point in where.items()}
+    start = at(0, seen(red, green, yellow))
+    held = at(1, seen(red, LIFTED, yellow, **HOLDING))
+    two = at(2, seen(red, on_red, yellow, tool=(0.5, -0.15, 0.2)))
+    held_again = at(3, seen(red, on_red, box(0.42, 0.25, 0.13), opening=0.5, tool=(0.42, 0.25, 0.15)))
+    three = at(4, seen(red, on_red, on_green, tool=(0.5, -0.15, 0.25)))
+    fell = at(4, seen(red, on_red, box(0.5, -0.08, 0.0), tool=(0.5, -0.15, 0.25)))
+    for end, outcome in ((three, YES), (fell, NO)):
+        verifier = ObservationVerifier(spec())
+        steps = [(pick["green"], start, held), (stack["red"], held, two), (pick["yellow"], two, held_again)]
+        assert [verifier.verify(*step).outcome for step in steps] == [YES] * 3
+        assert verifier.verify(stack["green"], held_again, end).outcome is outcome
