@@ -160,8 +160,8 @@ def _add_parcel(furnisher: Furnisher, colour: str, xy: np.ndarray, *, on_belt: b
     size = (
         scene.robot.gripper.max_width_m + TOO_LONG_M, float(rng.uniform(*WIDTH_M)), float(rng.uniform(*HEIGHT_M)),
     )
-    yaw = np.pi / 2 + float(rng.uniform(-0.12, 0.12))
-    shift = np.array([rng.uniform(-0.012, 0.012), 0.0])
+    yaw = np.pi / 2 + float(rng.uniform(-0.06, 0.06))
+    shift = np.array([rng.uniform(-0.003, 0.003), 0.0])
     scene.add(add_parcel(
         scene.spec, f"{colour} parcel", size=size, rgb=COLOURS[colour], xy=xy + shift, yaw_rad=yaw, colour=colour,
         on_belt=on_belt,
