@@ -14,9 +14,12 @@ from typing import Annotated
 import tyro
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
+
 from tandem.bridge.contract import TandemError
 
-Benchmark = Annotated[SimBenchmark, tyro.conf.subcommand("sim")] | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
+Benchmark = (
+    Annotated[SimBenchmark, tyro.conf.subcommand("sim")] | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
+)
 
 
 def main(benchmark: Benchmark, json_file: Path | None) -> int:

@@ -15,7 +15,16 @@ from tandem.agent.planner.scripted import ScriptedPlanner
 from tandem.agent.recover import Limits
 from tandem.agent.verify.observation import ObservationVerifier
 from tandem.agent.verify.predicate import PredicateVerifier
-from tandem.bridge.contract import EpisodeResult, InvalidOption, Planner, Policy, Subgoal, Subscriber, UnknownName, Verifier
+from tandem.bridge.contract import (
+    EpisodeResult,
+    InvalidOption,
+    Planner,
+    Policy,
+    Subgoal,
+    Subscriber,
+    UnknownName,
+    Verifier,
+)
 from tandem.bridge.log import manifest
 from tandem.bridge.robots import load
 from tandem.policies.motion import MotionPolicy
@@ -111,7 +120,8 @@ class Rig:
         return self.simulation.truth()
 
     def run(
-        self, seed: int, *, instruction: str | None = None, feasible: bool = True, subscribers: Iterable[Subscriber] = ()
+        self, seed: int, *, instruction: str | None = None, feasible: bool = True,
+        subscribers: Iterable[Subscriber] = (),
     ) -> EpisodeResult:
         """One episode."""
         options = {"instruction": instruction, "feasible": feasible}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+
 from tandem.bridge.contract import EpisodeResult, EpisodeStart, Event, EventKind, Step
 
 REFRESH_HZ = 8
@@ -49,10 +51,11 @@ class Console:
     """
 
     def __init__(self, horizon_s: float, title: str = ""):
-        self.terminal = Terminal(highlight=False)
+        self.terminal = Terminal(highlight=False, width=None if sys.stdout.isatty() else 120)
         self._rows: list[Row] = []
-        self._title, self._notes = title, []
-        self._bar = Progress(TextColumn("body time"), BarColumn(40), TextColumn("{task.completed:.1f} s {task.description}"))
+        self._title = title
+        moment = TextColumn("{task.completed:.1f} s {task.description}")
+        self._bar = Progress(TextColumn("body time"), BarColumn(40), moment)
         self._task = self._bar.add_task("", total=horizon_s)
         self._live = Live(console=self.terminal, refresh_per_second=REFRESH_HZ, get_renderable=self._picture)
 

@@ -16,6 +16,7 @@ import tyro
 from composition import Rig, System
 from console import Console
 from pictures import write_pictures
+
 from tandem.bridge.contract import EpisodeResult, LogUnwritable, TandemError
 from tandem.bridge.log import Recorder, next_free
 from tandem.sim.replay import state_layout

@@ -1,4 +1,4 @@
-"""Makes a film and a contact sheet from a log alone: its states are rendered anew, so nothing is drawn while it runs."""
+"""Makes a film and a contact sheet from a log alone: its states are rendered anew, nothing is drawn while it runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.progress import track
+
 from tandem.bridge.log import LogReader
 from tandem.bridge.log.contact_sheet import write_contact_sheet
 from tandem.bridge.log.film import write_film
@@ -41,6 +42,9 @@ def write_pictures(log: Path, terminal: Console) -> None:
 
 
 def _subtitle(reader: LogReader) -> str:
-    manifest = reader.manifest
-    system = manifest["system"]
-    return f"{system['task']} · {manifest['robot']} · seed {manifest['seed']} · {system['planner']} planner · {system['policy']} policy"
+    manifest, system = reader.manifest, reader.manifest["system"]
+    words = (
+        system["task"], manifest["robot"], f"seed {manifest['seed']}", f"{system['planner']} planner",
+        f"{system['policy']} policy",
+    )
+    return " · ".join(words)

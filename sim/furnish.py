@@ -41,7 +41,8 @@ class Furnisher:
     def block_size(self, shape: str) -> tuple[float, float, float]:
         """Random extents of a cube, cylinder or brick, m."""
         side = self.side()
-        return {"cube": (side, side, side), "cylinder": (side, side, 1.2 * side), "brick": (1.7 * side, side, 0.9 * side)}[shape]
+        ratios = {"cube": (1.0, 1.0, 1.0), "cylinder": (1.0, 1.0, 1.2), "brick": (1.7, 1.0, 0.9)}[shape]
+        return ratios[0] * side, ratios[1] * side, ratios[2] * side
 
     def block(self, name: str, *, size: Sequence[float] | None = None, xy: np.ndarray | None = None) -> Entity:
         """A loose block called by its colour and shape ("red cube"), at a free place unless `xy` is given."""

@@ -40,7 +40,7 @@ def offset_in(truth: Truth, name: str, container: str) -> np.ndarray:
 
 
 def inside(truth: Truth, name: str, container: str) -> bool:
-    """Its centre is within the walls of a bin, slot or drawer and below the rim (plus half of itself); let go, at rest."""
+    """Its centre is within the walls of a bin, slot or drawer, below the rim plus half of itself; let go, at rest."""
     box, (x, y, z) = truth.entity(container), offset_in(truth, name, container)
     half = truth.target(name).size[2] / 2
     within = abs(x - box.surface[0]) < box.size[0] / 2 and abs(y - box.surface[1]) < box.size[1] / 2

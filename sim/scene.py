@@ -83,7 +83,7 @@ def _options(spec: mujoco.MjSpec, rates: Rates) -> None:
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET  # a bad state is an error, not a restart
-    spec.nuserdata = 8  # latches (a button that was pressed): part of the integration state, so they restore bit for bit
+    spec.nuserdata = 8  # latches (a button that was pressed): part of the integration state, restored bit for bit
     spec.visual.quality.numslices, spec.visual.quality.numstacks = 20, 10
     spec.visual.map.znear, spec.visual.map.zfar = 0.005, 20.0
     spec.stat.extent, spec.stat.center = 1.0, [0.4, 0, 0.2]
@@ -93,8 +93,8 @@ def _surroundings(spec: mujoco.MjSpec, rng: np.random.Generator, scale: float) -
     """Table, floor, sky and lights, with random but gentle tones."""
     wood = np.array([0.72, 0.66, 0.58]) * rng.uniform(0.85, 1.1) + rng.uniform(-0.04, 0.04, 3)
     spec.worldbody.add_geom(
-        name="table", type=mujoco.mjtGeom.mjGEOM_BOX, pos=[0.35 * scale, 0, -0.02], size=[0.75 * scale, 0.9 * scale, 0.02],
-        rgba=[*wood, 1], friction=[0.9, 0.01, 0.0005],
+        name="table", type=mujoco.mjtGeom.mjGEOM_BOX, pos=[0.35 * scale, 0, -0.02],
+        size=[0.75 * scale, 0.9 * scale, 0.02], rgba=[*wood, 1], friction=[0.9, 0.01, 0.0005],
     )
     spec.worldbody.add_geom(
         name="floor", type=mujoco.mjtGeom.mjGEOM_PLANE, pos=[0, 0, -0.75], size=[6, 6, 6], rgba=[0.32, 0.34, 0.37, 1],

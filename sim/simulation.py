@@ -74,8 +74,9 @@ class Simulation:
     """
 
     def __init__(
-        self, task: Task, robot: Robot, *, rates: Rates | None = None, cameras: Sequence[CameraRequest] = DEFAULT_CAMERAS,
-        wish: Wish | None = None, disturbances: Sequence[Disturbance] = (),
+        self, task: Task, robot: Robot, *, rates: Rates | None = None,
+        cameras: Sequence[CameraRequest] = DEFAULT_CAMERAS, wish: Wish | None = None,
+        disturbances: Sequence[Disturbance] = (),
     ):
         self.task, self.robot, self.rates = task, robot, rates or Rates()
         self._cameras, self._wish, self._disturbances = tuple(cameras), wish or Wish(), tuple(disturbances)

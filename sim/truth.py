@@ -71,14 +71,14 @@ class Truth:
             return _lying(position, rotation, size, up)
         yaw = float(np.arctan2(rotation[1, 0], rotation[0, 0]))
         surface = position + rotation @ np.array(entity.surface)
-        return Target(
-            surface, size, yaw, max(position[2] + entity.rim, surface[2]), rotation @ np.array(entity.outward), privileged=True
-        )
+        rim_z, outward = max(position[2] + entity.rim, surface[2]), rotation @ np.array(entity.outward)
+        return Target(surface, size, yaw, rim_z, outward, privileged=True)
 
     def locate(self, words: str, point: CameraPoint | None, observation: Observation) -> Target:
         """A `TargetSource`: the words name an entity; point and observation are not needed."""
         if words not in self.world.entities:
-            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"there is no {words!r}; there is: {', '.join(self.world.entities)}")
+            there = ", ".join(self.world.entities)
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"there is no {words!r}; there is: {there}")
         return self.target(words)
 
     def held(self) -> str | None:

@@ -84,9 +84,8 @@ class World:
     def _check(self) -> None:
         for kind in _BAD:
             if self.data.warning[kind].number:
-                raise PhysicsDiverged(
-                    f"MuJoCo reports {kind.name} at t = {self.data.time:.3f} s; the scene or the command is not physical"
-                )
+                when = f"t = {self.data.time:.3f} s"
+                raise PhysicsDiverged(f"MuJoCo reports {kind.name} at {when}: the scene or command is not physical")
 
     def _derive(self) -> None:
         """Positions of everything from qpos, without touching what the next step starts from."""

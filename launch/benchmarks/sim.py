@@ -18,6 +18,7 @@ from benchmarks.peer import peer_rates
 from composition import Rig, System
 from rich.console import Console
 from rich.table import Table
+
 from tandem.bridge.contract import EpisodeResult, EpisodeStart, Step
 from tandem.bridge.log import Recorder
 from tandem.bridge.robots import load
@@ -177,7 +178,8 @@ def _table(figures: dict[str, float]) -> Table:
     table.add_column("figure")
     table.add_column("measured", justify="right")
     for name, value in figures.items():
-        table.add_row(name, f"{value:.1%}" if name.endswith("overhead") else f"{value:.2f}" if value < 10 else f"{value:.0f}")
+        text = f"{value:.1%}" if name.endswith("overhead") else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+        table.add_row(name, text)
     for peer in PEERS:
         if f"ratio_{peer}_1x224" not in figures:
             table.add_row(f"ratio_{peer}_1x224", "peer not installed: make peers")

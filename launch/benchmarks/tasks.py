@@ -7,6 +7,7 @@ through depth, and lets it trust only what it observes.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from composition import Rig, System
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+
 from tandem.agent.evaluation.statistics import wilson
 from tandem.bridge.contract import UnknownName
 from tandem.sim.disturbances import DISTURBANCES
@@ -61,7 +63,7 @@ class TasksBenchmark:
 
     def run(self) -> dict[str, float]:
         """Run every episode, print the table, return the figures."""
-        console, cells = Console(highlight=False), list(self._cells())
+        console, cells = Console(highlight=False, width=None if sys.stdout.isatty() else 120), list(self._cells())
         results: dict[str, list[dict[str, Any]]] = {cell.name: [] for cell in cells}
         with ProcessPoolExecutor(self.workers) as pool, Progress(console=console, transient=True) as progress:
             bar = progress.add_task("episodes", total=len(cells) * self.seeds)
@@ -143,7 +145,7 @@ def _table(cells: list[Cell], results: dict[str, list[dict[str, Any]]], mode: st
 
 
 def _figures(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
-    rate = {cell.name: sum(bool(row["success"]) for row in results[cell.name]) / len(results[cell.name]) for cell in cells}
+    rate = {name: sum(bool(row["success"]) for row in rows) / len(rows) for name, rows in results.items()}
     refused = [bool(row["success"]) for cell in cells if not cell.feasible for row in results[cell.name]]
     every = [row for rows in results.values() for row in rows]
     figures: dict[str, float] = dict(rate)

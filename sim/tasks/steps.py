@@ -16,7 +16,9 @@ def _subgoal(truth: Truth, skill: str, instruction: str, criterion: str, about: 
 
 def pick(truth: Truth, thing: str) -> Subgoal:
     """Grasp a thing and lift it."""
-    return _subgoal(truth, "pick", f"pick up the {thing}", f"the gripper holds the {thing} above the table", thing, object=thing)
+    return _subgoal(
+        truth, "pick", f"pick up the {thing}", f"the gripper holds the {thing} above the table", thing, object=thing
+    )
 
 
 def place(truth: Truth, thing: str, target: str) -> Subgoal:

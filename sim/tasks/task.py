@@ -1,8 +1,8 @@
 """What a task is: it puts things into a scene and says what is to be done with them, when it is done, and what is left.
 
 A task is one file. `sample` draws a world from a random generator, so that a seed determines everything; the
-`Challenge` that it returns is stateless: `remaining` is a function of the world as it is, so that planning again after a
-failure or a disturbance is calling it again.
+`Challenge` that it returns is stateless: `remaining` is a function of the world as it is, so that planning again after
+a failure or a disturbance is calling it again.
 """
 
 from __future__ import annotations
