@@ -92,6 +92,7 @@ class World:
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_comPos(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
+        mujoco.mj_tendon(self.model, self.data)
         mujoco.mj_transmission(self.model, self.data)
 
     def commanded(self) -> np.ndarray:

@@ -72,6 +72,18 @@ def test_moved_leaves_alone_what_is_in_the_hand(disturbed):
     assert not events
 
 
+@pytest.mark.parametrize("name", ["moved", "knocked"])
+def test_what_the_gripper_touches_is_not_disturbed(disturbed, monkeypatch, name):
+    simulation, _, events = disturbed(f"{name}:latest_s=2", cameras=())
+    truth = simulation.truth()
+    monkeypatch.setattr(truth, "touched", lambda: frozenset(truth.world.entities))
+    run(simulation, 60)
+    assert not events
+    monkeypatch.undo()
+    run(simulation, 20)
+    assert len(events) == 1, "it strikes as soon as the gripper lets go"
+
+
 def test_knocked_kicks_one_goal_thing_which_stays_within_reach(disturbed):
     toppled, distances = 0, []
     for seed in range(12):
