@@ -87,6 +87,7 @@ class LazyObservation(Mapping[str, np.ndarray]):
 
     def __init__(self, measured: Mapping[str, np.ndarray], sources: Mapping[str, Callable[[], np.ndarray]]):
         self._arrays, self._sources = dict(measured), dict(sources)
+        self._keys = tuple(dict.fromkeys((*self._arrays, *self._sources)))
         self.read: list[str] = []
 
     def __getitem__(self, key: str) -> np.ndarray:
@@ -96,13 +97,13 @@ class LazyObservation(Mapping[str, np.ndarray]):
         return self._arrays[key]
 
     def __contains__(self, key: object) -> bool:
-        return key in self._arrays or key in self._sources
+        return key in self._keys
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self._arrays, *self._sources))
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._arrays.keys() | self._sources.keys())
+        return len(self._keys)
 
     def looked_at(self) -> dict[str, np.ndarray]:
         """The lazily made arrays that were read so far: what the agent really saw."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tandem.bridge.contract.action import ActionSpec
+from tandem.bridge.contract.action import ActionKind, ActionSpec
 from tandem.bridge.contract.arrays import frozen
 from tandem.bridge.contract.errors import InvalidSpec, UnknownName
 
@@ -154,6 +154,9 @@ class BodySpec:
             raise InvalidSpec("home lies outside the joint range")
         if not (np.isfinite(self.control_hz) and self.control_hz > 0):
             raise InvalidSpec(f"control_hz must be positive, got {self.control_hz}")
+        layout = (*self.joint_names, "gripper")
+        if self.action.kind is ActionKind.JOINT_POSITION_GRIPPER and self.action.names != layout:
+            raise InvalidSpec(f"an action of kind {self.action.kind} is laid out as {layout}, not {self.action.names}")
         if len({camera.name for camera in self.cameras}) != len(self.cameras):
             raise InvalidSpec("camera names must differ from one another")
 
@@ -193,7 +196,7 @@ class BodySpec:
             values["action"] = ActionSpec.from_dict(values["action"])
             values["gripper"] = None if values["gripper"] is None else GripperSpec(**values["gripper"])
             return cls(**values)
-        except (KeyError, TypeError) as reason:
+        except (KeyError, TypeError, ValueError) as reason:
             raise InvalidSpec(f"no body specification: {reason}") from reason
 
     def digest(self) -> str:
