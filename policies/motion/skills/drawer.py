@@ -1,0 +1,99 @@
+"""Pull a drawer open by its handle, and push it shut."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
+from tandem.policies.motion import grasp as grasping
+from tandem.policies.motion.motion import Moves
+from tandem.policies.motion.mover import Mover
+from tandem.policies.motion.pose import at_height, moved, top_down
+
+_PULLS_M = (0.18, 0.15, 0.13, 0.11, 0.09)  # the first that the arm reaches
+_PUSHES_M = (0.22, 0.20, 0.18, 0.16, 0.14)
+_STOPPED_M = 0.012  # behind its command by this much, the arm stands against the end stop
+_OPENED_M = 0.03  # less than this is no opening
+_BEFORE_M = 0.025  # between the fingers and the handle before a push
+_HOVER_M = 0.07
+
+
+def open_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
+    """Grasp the handle from above, pull outward to the stop, let go, up. Fails with GRASP_FAILED, ACTUATION_FAILED."""
+    mover.require_empty("open")
+    target = mover.locate(subgoal, "target")
+    outward = _outward(target)
+    grasp = grasping.choose(target, mover.arm, mover.q)
+    yield from mover.travel(grasp.hover, "approach", opening=grasp.opening)
+    yield from mover.settle("approach")
+    yield from mover.open_hand("approach", grasp.opening)
+    yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
+    yield from mover.settle("descend")
+    yield from mover.close_hand("grasp")
+    if not mover.holding:
+        raise SkillFailed(FailureCode.GRASP_FAILED, "the fingers closed beside the handle")
+    start = mover.measured_pose[:3, 3]
+    yield from _along(mover, outward, _PULLS_M, "pull")
+    pulled = float((mover.measured_pose[:3, 3] - start) @ outward)
+    slipped = not mover.holding
+    yield from mover.open_hand("release", grasp.opening)
+    yield from mover.rise(float(grasp.hover[2, 3]), "retreat", loaded=True)
+    yield from mover.open_hand("retreat")
+    if pulled < _OPENED_M or slipped:
+        why = "the handle slipped out of the fingers" if slipped else f"it moved by {pulled * 1e3:.0f} mm only"
+        raise SkillFailed(FailureCode.ACTUATION_FAILED, f"the drawer did not open: {why}")
+
+
+def close_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
+    """Closed fingers in front of the handle, push to the stop, back, up. Fails with ACTUATION_FAILED."""
+    mover.require_empty("close")
+    target = mover.locate(subgoal, "target")
+    outward = _outward(target)
+    begin = _before(mover, target, outward)
+    yield from mover.travel(at_height(begin, float(begin[2, 3]) + _HOVER_M), "approach", opening=0.0)
+    yield from mover.close_hand("approach")
+    yield from mover.line(begin, "descend", speed_m_s=mover.pace.line_m_s / 2)
+    yield from mover.settle("descend")
+    yield from _along(mover, -outward, _PUSHES_M, "push")
+    stopped = _behind(mover, -outward)
+    yield from mover.line(moved(mover.measured_pose, 0.02 * outward), "retreat", loaded=True)
+    yield from mover.rise(float(begin[2, 3]) + _HOVER_M, "retreat", loaded=True)
+    yield from mover.open_hand("retreat")
+    if not stopped:
+        raise SkillFailed(FailureCode.ACTUATION_FAILED, "the drawer never came to its stop")
+
+
+def _outward(target: Target) -> np.ndarray:
+    length = float(np.linalg.norm(target.outward))
+    if length < 0.5:
+        raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, "nothing there can be pulled open: name the handle of a drawer")
+    return target.outward / length
+
+
+def _before(mover: Mover, target: Target, outward: np.ndarray) -> np.ndarray:
+    """Tool pose on the outer side of the handle, the fingers side by side along it, the tips at its lower edge."""
+    gripper = mover.spec.gripper
+    depth = 0.5 * min(target.size[:2]) + 0.5 * gripper.finger_width_m + _BEFORE_M
+    middle = target.surface + outward * depth
+    tip = max(float(target.surface[2] - target.size[2]), grasping.TIP_ABOVE_TABLE_M)
+    along = float(np.arctan2(outward[0], -outward[1]))
+    position = np.array([*middle[:2], tip + gripper.finger_depth_m])
+    poses = [top_down(position, along + flip) for flip in (0.0, np.pi)]
+    return min(poses, key=lambda pose: float(np.abs(mover.arm.reach(pose, mover.q) - mover.q).max()))
+
+
+def _along(mover: Mover, direction: np.ndarray, lengths_m: tuple[float, ...], phase: str) -> Moves:
+    """A line as long as the arm reaches, until the arm is held up."""
+    for length in lengths_m:
+        try:
+            path = mover.line_path(moved(mover.pose, length * direction), mover.pace.careful_m_s)
+        except SkillFailed:
+            continue
+        yield from mover.follow(path, phase, look=2, loaded=True, until=lambda: _behind(mover, direction))
+        yield from mover.hold(3, phase, loaded=True)
+        return
+    raise SkillFailed(FailureCode.UNREACHABLE, f"the arm cannot {phase} by {lengths_m[-1]:.2f} m from there")
+
+
+def _behind(mover: Mover, direction: np.ndarray) -> bool:
+    return bool(-mover.lag_m @ direction > _STOPPED_M)

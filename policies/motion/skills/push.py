@@ -1,0 +1,57 @@
+"""Slide an object over the table to a place, with closed fingers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
+from tandem.policies.motion import grasp as grasping
+from tandem.policies.motion.motion import Moves
+from tandem.policies.motion.mover import Mover
+from tandem.policies.motion.pose import at_height, top_down
+
+_NEAR_M = 0.015  # from the place: done
+_BEHIND_M = 0.02  # between the fingers and the object before a push
+_HOVER_M = 0.06
+_TRIES = 4
+
+
+def push(mover: Mover, subgoal: Subgoal) -> Moves:
+    """Behind it, down, along, up; again if it went astray. Fails with ACTUATION_FAILED when it does not arrive."""
+    mover.require_empty("push")
+    place = mover.locate(subgoal, "target", "to").surface
+    for _ in range(_TRIES):
+        target = mover.locate(subgoal, "object")
+        way = place[:2] - target.surface[:2]
+        if np.linalg.norm(way) < _NEAR_M:
+            return
+        yield from _shove(mover, target, way)
+        yield from mover.hold(6, "look")
+    target = mover.locate(subgoal, "object")
+    missing = float(np.linalg.norm(place[:2] - target.surface[:2]))
+    if missing > 2 * _NEAR_M:
+        raise SkillFailed(FailureCode.ACTUATION_FAILED, f"the object is still {missing:.2f} m away from its place")
+
+
+def _shove(mover: Mover, target: Target, way: np.ndarray) -> Moves:
+    gripper = mover.spec.gripper
+    distance = float(np.linalg.norm(way))
+    ahead = way / distance
+    reach = _half_extent(target, ahead) + gripper.finger_width_m / 2
+    tip = max(float(target.surface[2]) - 0.7 * float(target.size[2]), grasping.TIP_ABOVE_TABLE_M)
+    height, along = tip + gripper.finger_depth_m, float(np.arctan2(ahead[0], -ahead[1]))
+    start = target.surface[:2] - ahead * (reach + _BEHIND_M)
+    begin = top_down(np.array([*start, height]), along)
+    yield from mover.travel(at_height(begin, float(target.rim_z_m) + gripper.finger_depth_m + _HOVER_M), "approach", opening=0.0)
+    yield from mover.close_hand("approach")
+    yield from mover.line(begin, "descend")
+    end = np.array([*(target.surface[:2] + way - ahead * reach), height])
+    yield from mover.line(top_down(end, along), "push", speed_m_s=mover.pace.careful_m_s, loaded=True)
+    yield from mover.rise(float(target.rim_z_m) + gripper.finger_depth_m + _HOVER_M, "retreat", loaded=True)
+
+
+def _half_extent(target: Target, direction: np.ndarray) -> float:
+    """From the middle of the target to its border along a direction (2,) of the plane, at most."""
+    axis = np.array([np.cos(target.yaw_rad), np.sin(target.yaw_rad)])
+    share = abs(direction @ axis), abs(direction @ np.array([-axis[1], axis[0]]))
+    return float(min(extent / 2 / max(part, 1e-6) for extent, part in zip(target.size[:2], share, strict=True)))
