@@ -17,7 +17,6 @@ from tandem.agent.verify.observation import ObservationVerifier
 from tandem.agent.verify.predicate import PredicateVerifier
 from tandem.bridge.contract import (
     EpisodeResult,
-    InvalidOption,
     Planner,
     Policy,
     Subgoal,
@@ -75,8 +74,6 @@ class System:
         ):
             if name not in known:
                 raise UnknownName(kind, name, known)
-        if not 0.0 <= self.difficulty <= 1.0:
-            raise InvalidOption(f"difficulty goes from 0 (easy) to 1 (hard), got {self.difficulty}")
 
 
 class _Now:

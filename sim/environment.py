@@ -93,7 +93,7 @@ class TaskEnvironment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.render_mode, self._size, self._quality = render_mode, render_size, FINE if fine else FAST
         self._body = Simulation(
             task_named(task), load(robot), rates=Rates(physics_hz, control_hz),
-            cameras=[_requested(camera) for camera in cameras], wish=Wish(_share(difficulty), True, instruction),
+            cameras=[_requested(camera) for camera in cameras], wish=Wish(difficulty, True, instruction),
             disturbances=[disturbance_named(one) if isinstance(one, str) else one for one in disturbances],
         )
         self.observation_space = observation_space(self.body.spec)
@@ -162,10 +162,6 @@ def _requested(camera: Camera) -> CameraRequest:
     return CameraRequest(*camera)
 
 
-def _share(difficulty: float) -> float:
-    if not 0 <= difficulty <= 1:
-        raise InvalidOption(f"difficulty must lie between 0 (easy) and 1 (hard), got {difficulty}")
-    return difficulty
 
 
 def _plain(observation: Observation) -> dict[str, np.ndarray]:

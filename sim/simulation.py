@@ -82,7 +82,7 @@ class Simulation:
         self._cameras, self._wish, self._disturbances = tuple(cameras), wish or Wish(), tuple(disturbances)
         self.spec = body_spec(robot, self.rates, self._cameras)
         self.on_event: Callable[[Event], None] = lambda event: None
-        self.world: World | None = None
+        self._world: World | None = None
         self._renderer: Renderer | None = None
         self._moment = 0
 
@@ -104,7 +104,7 @@ class Simulation:
         world.place_robot(self.robot.home, 1.0)
         world.settle()
         self._release()
-        self.world, self._renderer = world, Renderer(world.model)
+        self._world, self._renderer = world, Renderer(world.model)
         self._truth = Truth(world, challenge, self._renderer, {c.name: (c.width, c.height) for c in self._cameras})
         for disturbance, generator in zip(self._disturbances, troubles.spawn(len(self._disturbances)), strict=True):
             disturbance.reset(generator, self._truth)
@@ -112,7 +112,7 @@ class Simulation:
 
     def step(self, action: np.ndarray) -> tuple[LazyObservation, float, bool, bool, dict[str, Any]]:
         """One control step. Reward is 0: a body does not judge; `TaskEnvironment` does."""
-        if self.world is None:
+        if self._world is None:
             raise InvalidAction("step before reset, or after close; call reset first")
         command = self.spec.action.validate(action)
         for disturbance in self._disturbances:
@@ -162,10 +162,17 @@ class Simulation:
             rgb, depth = disturbance.picture(request.name, rgb, depth)
         return rgb, depth
 
+    @property
+    def world(self) -> World:
+        """The present world. Raises `InvalidOption` before `reset` and after `close`."""
+        if self._world is None:
+            raise InvalidOption("there is no world before reset, or after close; call reset first")
+        return self._world
+
     def truth(self) -> Truth:
         """Ground truth of the present world. Privileged: whoever asks must say so."""
-        if self.world is None:
-            raise InvalidOption("there is no world before reset")
+        if self._world is None:
+            raise InvalidOption("there is no ground truth before reset, or after close; call reset first")
         return self._truth
 
     def state(self) -> np.ndarray:
@@ -191,7 +198,7 @@ class Simulation:
     def close(self) -> None:
         """Free frame buffers and the world."""
         self._release()
-        self.world = self._renderer = None
+        self._world = self._renderer = None
 
 
 def _wished(default: Wish, options: Mapping[str, Any]) -> Wish:

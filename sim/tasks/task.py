@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from tandem.bridge.contract import InvalidOption
 from tandem.sim.scene import Scene
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Wish:
     difficulty: float = 0.5
     feasible: bool = True
     instruction: str | None = None
+
+    def __post_init__(self):
+        if not 0.0 <= self.difficulty <= 1.0:
+            raise InvalidOption(f"difficulty must lie between 0 (easy) and 1 (hard), got {self.difficulty}")
 
 
 class Challenge(Protocol):
