@@ -10,7 +10,7 @@ from tandem.bridge.contract import FailureCode, GripperSpec, SkillFailed, Target
 from tandem.policies.motion.clutter import Clutter
 from tandem.policies.motion.jaws import CLEARANCE_M, Jaws
 from tandem.policies.motion.kinematics import Arm
-from tandem.policies.motion.pose import at_height, beside, top_down
+from tandem.policies.motion.pose import at_height, beside, moved, top_down
 
 TIP_ABOVE_TABLE_M = 0.004
 _SHALLOWEST_M, _DEEPEST_M = 0.012, 0.022  # how far the tips reach below an object's top
@@ -31,6 +31,7 @@ class Grasp:
         opening: of the gripper on the way down, 0..1: as little as is safe, to pass between neighbours.
         yaw_offset_rad: the object's own x axis relative to the closing direction.
         hover: (4, 4) of the tool where it waits above.
+        q: (n,) joint positions there.
     """
 
     pose: np.ndarray
@@ -38,6 +39,7 @@ class Grasp:
     opening: float
     yaw_offset_rad: float
     hover: np.ndarray
+    q: np.ndarray
 
 
 def tool_height(target: Target, gripper: GripperSpec) -> float:
@@ -67,7 +69,9 @@ def closings(target: Target, jaws: Jaws) -> list[tuple[float, float]]:
     return [(angle + flip, width) for angle, width in fitting for flip in (0.0, np.pi)]
 
 
-def choose(target: Target, arm: Arm, near: np.ndarray, clutter: Clutter | None = None) -> Grasp:
+def choose(
+    target: Target, arm: Arm, near: np.ndarray, clutter: Clutter | None = None, carry: np.ndarray | None = None
+) -> Grasp:
     """The best grasp from above.
 
     Args:
@@ -75,6 +79,7 @@ def choose(target: Target, arm: Arm, near: np.ndarray, clutter: Clutter | None =
         arm: which arm.
         near: (n,) present joint positions.
         clutter: what stands around it, None when nothing is known.
+        carry: (3,) a straight way that the arm must be able to go while it holds on, None for none.
 
     Raises:
         SkillFailed: `GRASP_FAILED` when it is too wide, `UNREACHABLE` when no closing direction is in reach.
@@ -84,14 +89,14 @@ def choose(target: Target, arm: Arm, near: np.ndarray, clutter: Clutter | None =
     for angle, width in closings(target, arm.jaws):
         opening = arm.jaws.opening(width + 2 * _SPARE_M)
         pose = beside(top_down(position, target.yaw_rad + angle), arm.jaws.centre_open(width, opening))
-        hover, q = _hover(pose, arm, near)
+        hover, q = _hover(pose, arm, near, np.zeros(3) if carry is None else carry)
         if q is None:
             continue
         cost = _cost(q, arm, near) + _WIDTH_WEIGHT * width / arm.jaws.widest_m + 2.0 * (HOVERS_M[0] - hover)
         if clutter is not None:
             cost += _BLOCKED_WEIGHT * min(1.0, clutter.blocks(pose, arm.jaws.faces(opening), arm) / _BLOCKED_POINTS)
         if best is None or cost < best[0]:
-            best = cost, Grasp(pose, width, opening, -angle, at_height(pose, pose[2, 3] + hover))
+            best = cost, Grasp(pose, width, opening, -angle, at_height(pose, pose[2, 3] + hover), q)
     if best is None:
         raise SkillFailed(
             FailureCode.UNREACHABLE,
@@ -100,12 +105,14 @@ def choose(target: Target, arm: Arm, near: np.ndarray, clutter: Clutter | None =
     return best[1]
 
 
-def _hover(pose: np.ndarray, arm: Arm, near: np.ndarray) -> tuple[float, np.ndarray | None]:
-    """The highest hover (m) with its joint positions (n,) from which the grasp is in reach on the same branch."""
+def _hover(
+    pose: np.ndarray, arm: Arm, near: np.ndarray, carry: np.ndarray
+) -> tuple[float, np.ndarray | None]:
+    """The highest hover (m) with its joint positions (n,) from which grasp and way are in reach on the same branch."""
     for height in HOVERS_M:
         for seed in arm.seeds(pose, near):
             q = arm.ik(at_height(pose, pose[2, 3] + height), seed)
-            if q is not None and arm.ik(pose, q) is not None:
+            if q is not None and arm.leads([pose, moved(pose, carry)], q):
                 return height, q
     return 0.0, None
 

@@ -145,6 +145,15 @@ class Arm:
         """Whether some joint positions within limits bring the tool there."""
         return any(self.ik(T_base_tool, seed) is not None for seed in self.seeds(T_base_tool, near))
 
+    def leads(self, poses: Iterable[np.ndarray], start: np.ndarray) -> bool:
+        """Whether the arm gets from joint positions (n,) to one pose after the other without leaving its branch."""
+        q: np.ndarray | None = start
+        for pose in poses:
+            q = self.ik(pose, q)
+            if q is None:
+                return False
+        return True
+
     def track(self, poses: Iterable[np.ndarray], start: np.ndarray) -> np.ndarray:
         """(T, n) joint positions along a path of tool poses, each from the one before. Raises `SkillFailed`."""
         q, path = start, []

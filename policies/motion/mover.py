@@ -35,7 +35,7 @@ HELD_OPENING = 0.035  # closed further than this, the hand is empty
 _STALL = 0.012  # opening per look below which the fingers have stopped
 _TURN_M = 0.12  # metres of path that a radian of turning counts as
 _CORRIDOR_M = 0.10
-_THERE_M = 0.0005
+_THERE_M, _TURNED_RAD = 0.0005, 0.005
 
 
 @runtime_checkable
@@ -202,24 +202,27 @@ class Mover:
             speed_m_s *= 0.85 / excess
         raise SkillFailed(FailureCode.UNREACHABLE, "the straight path passes too close to a singularity")
 
-    def travel(self, goal: np.ndarray, phase: str, *, floor_m: float = 0.0, opening: float | None = None) -> Moves:
+    def travel(
+        self, goal: np.ndarray, phase: str, *, floor_m: float = 0.0, seed: np.ndarray | None = None, **options: object
+    ) -> Moves:
         """Go to a pose (4, 4) above things: up, across in joint space, and down onto it.
 
         Args:
             goal: where to end.
             phase: what it is for.
             floor_m: the tool keeps at least this height on the way across.
-            opening: of the gripper on the way, as commanded when None.
+            seed: (n,) joint positions near which to arrive, the present ones when None.
+            options: of `follow`.
         """
         start = self.pose
         reach = self.memory.held.below_m if self.memory.held else self.spec.gripper.finger_depth_m
         obstacle = self.memory.highest_near(start[:2, 3], goal[:2, 3], _CORRIDOR_M)
         across = max(floor_m, obstacle + reach + 0.03, goal[2, 3])
         if np.linalg.norm(goal[:2, 3] - start[:2, 3]) > 0.02:
-            yield from self.rise(across, phase, opening=opening)
-            yield from self._across(goal, across, phase, opening)
-        if np.linalg.norm(goal[:3, 3] - self.pose[:3, 3]) > _THERE_M:
-            yield from self.line(goal, phase, opening=opening)
+            yield from self.rise(across, phase, **options)
+            yield from self._across(goal, across, phase, seed, **options)
+        if np.linalg.norm(goal[:3, 3] - self.pose[:3, 3]) > _THERE_M or angle_between(goal, self.pose) > _TURNED_RAD:
+            yield from self.line(goal, phase, **options)
 
     def rise(self, height_m: float, phase: str, **options: object) -> Moves:
         """Straight up to a height, or as far as the arm gets; nothing when it is there already."""
@@ -235,29 +238,34 @@ class Mover:
             yield from self.follow(path, phase, **options)
             return
 
-    def _across(self, goal: np.ndarray, height_m: float, phase: str, opening: float | None) -> Moves:
+    def _across(
+        self, goal: np.ndarray, height_m: float, phase: str, seed: np.ndarray | None, **options: object
+    ) -> Moves:
         """To above the goal, nowhere lower than the lower of its ends: in joint space, or on an arc about the base."""
         heights = [max(height_m, goal[2, 3]), *np.linspace(max(height_m, goal[2, 3]), goal[2, 3], 3)[1:]]
         for height in heights:
-            path = self._path_across(at_height(goal, float(height)))
+            path = self._path_across(at_height(goal, float(height)), seed)
             if path is not None:
-                yield from self.follow(path, phase, opening=opening)
+                yield from self.follow(path, phase, **options)
                 return
         for extra in (0.05, 0.10, 0.15):
             above = at_height(goal, heights[0] + extra)
             if self.arm.reachable(above, self.q):
-                yield from self.rise(heights[0] + extra, phase, opening=opening)
-                yield from self.joints(self.arm.reach(above, self.q), phase, opening=opening)
+                yield from self.rise(heights[0] + extra, phase, **options)
+                yield from self.joints(self._arrival(above, seed), phase, **options)
                 return
         self.arm.reach(goal, self.q)
         raise SkillFailed(FailureCode.UNREACHABLE, f"no way leads to the {describe(goal)}")
 
-    def _path_across(self, above: np.ndarray) -> np.ndarray | None:
+    def _arrival(self, pose: np.ndarray, seed: np.ndarray | None) -> np.ndarray:
+        found = None if seed is None else self.arm.ik(pose, seed)
+        return self.arm.reach(pose, self.q) if found is None else found
+
+    def _path_across(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray | None:
         floor = min(self.pose[2, 3], above[2, 3]) - 0.02
         try:
-            path = trajectory.joint_move(
-                self.q, self.arm.reach(above, self.q), self.pace.joints(self.spec), self.spec.dt_s
-            )
+            arrival = self._arrival(above, seed)
+            path = trajectory.joint_move(self.q, arrival, self.pace.joints(self.spec), self.spec.dt_s)
             return path if self.arm.heights(path).min() >= floor else self.line_path(above, self.pace.line_m_s, arc=True)
         except SkillFailed:
             return None

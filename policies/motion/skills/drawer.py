@@ -6,6 +6,7 @@ import numpy as np
 
 from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
 from tandem.policies.motion import grasp as grasping
+from tandem.policies.motion.kinematics import describe
 from tandem.policies.motion.motion import Moves
 from tandem.policies.motion.mover import Mover
 from tandem.policies.motion.pose import at_height, moved, top_down
@@ -23,8 +24,8 @@ def open_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     mover.require_empty("open")
     target = mover.locate(subgoal, "target")
     outward = _outward(target)
-    grasp = grasping.choose(target, mover.arm, mover.q)
-    yield from mover.travel(grasp.hover, "approach", opening=grasp.opening)
+    grasp = grasping.choose(target, mover.arm, mover.q, carry=outward * _PULLS_M[-2])
+    yield from mover.travel(grasp.hover, "approach", seed=grasp.q, opening=grasp.opening)
     yield from mover.settle("approach")
     yield from mover.open_hand("approach", grasp.opening)
     yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
@@ -49,8 +50,8 @@ def close_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     mover.require_empty("close")
     target = mover.locate(subgoal, "target")
     outward = _outward(target)
-    begin = _before(mover, target, outward)
-    yield from mover.travel(at_height(begin, float(begin[2, 3]) + _HOVER_M), "approach", opening=0.0)
+    begin, seed = _before(mover, target, outward)
+    yield from mover.travel(at_height(begin, float(begin[2, 3]) + _HOVER_M), "approach", seed=seed, opening=0.0)
     yield from mover.close_hand("approach")
     yield from mover.line(begin, "descend", speed_m_s=mover.pace.line_m_s / 2)
     yield from mover.settle("descend")
@@ -70,16 +71,21 @@ def _outward(target: Target) -> np.ndarray:
     return target.outward / length
 
 
-def _before(mover: Mover, target: Target, outward: np.ndarray) -> np.ndarray:
-    """Tool pose on the outer side of the handle, the fingers side by side along it, the tips at its lower edge."""
+def _before(mover: Mover, target: Target, outward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tool pose on the outer side of the handle, the fingers side by side along it where the arm can, and a seed."""
     gripper = mover.spec.gripper
     depth = 0.5 * min(target.size[:2]) + 0.5 * gripper.finger_width_m + _BEFORE_M
     middle = target.surface + outward * depth
     tip = max(float(target.surface[2] - target.size[2]), grasping.TIP_ABOVE_TABLE_M)
     along = float(np.arctan2(outward[0], -outward[1]))
     position = np.array([*middle[:2], tip + gripper.finger_depth_m])
-    poses = [top_down(position, along + flip) for flip in (0.0, np.pi)]
-    return min(poses, key=lambda pose: float(np.abs(mover.arm.reach(pose, mover.q) - mover.q).max()))
+    for yaw in (along, along + np.pi, along + np.pi / 2, along - np.pi / 2):
+        pose = top_down(position, yaw)
+        way = [moved(pose, -outward * length) for length in np.linspace(0.0, _PUSHES_M[-2], 5)]
+        for seed in mover.arm.seeds(pose, mover.q):
+            if mover.arm.leads(way, seed):
+                return pose, seed
+    raise SkillFailed(FailureCode.UNREACHABLE, f"the arm cannot push the handle home from the {describe(pose)}")
 
 
 def _along(mover: Mover, direction: np.ndarray, lengths_m: tuple[float, ...], phase: str) -> Moves:

@@ -20,14 +20,14 @@ def pick(mover: Mover, subgoal: Subgoal) -> Moves:
     target = mover.locate(subgoal, "object")
     clutter = mover.clutter(target)
     grasp = grasping.choose(target, mover.arm, mover.q, clutter)
-    yield from mover.travel(grasp.hover, "approach", opening=grasp.opening)
+    yield from mover.travel(grasp.hover, "approach", seed=grasp.q, opening=grasp.opening)
     for _ in range(3):
         yield from mover.settle("approach")
         before, target = target, mover.locate(subgoal, "object")
         if not _has_moved(before, target):
             break
         grasp = grasping.choose(target, mover.arm, mover.q, clutter)
-        yield from mover.travel(grasp.hover, "approach", opening=grasp.opening)
+        yield from mover.travel(grasp.hover, "approach", seed=grasp.q, opening=grasp.opening)
     yield from mover.open_hand("approach", grasp.opening)
     yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
     yield from mover.settle("descend")
