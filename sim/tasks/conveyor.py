@@ -102,14 +102,15 @@ class ConveyorTask:
         phrase = str(rng.choice(templates))
         if not wish.instruction and "{colour}" in phrase:
             asked = (colours[0],)
-        culprit = (asked or colours)[0]
-        conveyor = _furnish(Furnisher(scene, rng), colours, culprit, spare, wish.difficulty, fault, self.horizon_s)
+        wanted = tuple(asked or colours)
+        culprit = wanted[0]
+        conveyor = _furnish(Furnisher(scene, rng), colours, wanted, spare, wish.difficulty, fault, self.horizon_s)
         reason = {
             "no such parcel": f"there is no {culprit} parcel", "no such bin": f"there is no {culprit} bin",
             "out of reach": f"the {culprit} parcel is out of reach",
         }.get(fault)
         return ConveyorChallenge(
-            tuple(asked or colours), conveyor, wish.instruction or phrase.format(colour=culprit), reason
+            wanted, conveyor, wish.instruction or phrase.format(colour=culprit), reason
         )
 
     def understand(self, instruction: str) -> tuple[str, ...]:
@@ -129,19 +130,20 @@ class ConveyorTask:
 
 
 def _furnish(
-    furnisher: Furnisher, colours: list[str], culprit: str, spare: list[str], difficulty: float, fault: str | None,
-    duration_s: float,
+    furnisher: Furnisher, colours: list[str], wanted: tuple[str, ...], spare: list[str], difficulty: float,
+    fault: str | None, duration_s: float,
 ) -> Conveyor:
-    """Belt, parcels in random order and bins in random order."""
-    scene, rng = furnisher.scene, furnisher.rng
+    """Belt, parcels and bins in random order; a fault takes the first that is wanted, or its bin."""
+    scene, rng, culprit = furnisher.scene, furnisher.rng, wanted[0]
     side = float(rng.choice([-1, 1]))
     speed = SLOW_M_S + (FAST_M_S - SLOW_M_S) * difficulty * float(rng.uniform(0.7, 1.0))
     conveyor = Conveyor(BELT_X_M, side * STOP_Y_M, -side * END_Y_M, speed)
     scene.add(add_conveyor(scene.spec, conveyor, duration_s=duration_s))
     on_belt = [c for c in colours if c != culprit or fault not in ("no such parcel", "out of reach")]
     along = float(rng.uniform(*FIRST_M))
-    for colour in rng.permutation(on_belt):
-        _add_parcel(furnisher, str(colour), np.array([BELT_X_M, conveyor.stop_y_m - conveyor.heading * along]))
+    shuffled = [str(colour) for colour in rng.permutation(on_belt)]
+    for colour in sorted(shuffled, key=lambda colour: colour not in wanted):  # what is wanted comes first, in reach
+        _add_parcel(furnisher, colour, np.array([BELT_X_M, conveyor.stop_y_m - conveyor.heading * along]))
         along += float(rng.uniform(*APART_M))
     if fault == "out of reach":
         reach, angle = OUT_OF_REACH * scene.robot.workspace.reach_max_m, float(rng.uniform(-0.3, 0.3))
