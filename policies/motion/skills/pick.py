@@ -1,56 +1,93 @@
-"""Grasp an object from above and lift it."""
+"""Grasp an object from above and lift it; one that moves is met on its way."""
 
 from __future__ import annotations
+
+from collections.abc import Generator
 
 import numpy as np
 
 from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
 from tandem.policies.motion import grasp as grasping
+from tandem.policies.motion.clutter import Clutter
+from tandem.policies.motion.grasp import Grasp
 from tandem.policies.motion.memory import Held
-from tandem.policies.motion.motion import Moves
+from tandem.policies.motion.motion import Motion, Moves
 from tandem.policies.motion.mover import Mover
+from tandem.policies.motion.moving import Watch
+from tandem.policies.motion.skills.intercept import intercept
 
 _MOVED_M, _TURNED_RAD = 0.004, 0.06
+_ARRIVAL_S = 1.5  # from deciding on a grasp to hovering over it
+_WAIT_STEPS, _GLANCE_STEPS = 8, 4
 
 
 def pick(mover: Mover, subgoal: Subgoal) -> Moves:
     """Above it, down, close, lift. Fails with GRASP_FAILED, OBJECT_LOST, OBJECT_NOT_FOUND or UNREACHABLE."""
-    words = str(subgoal.arguments["object"])
     mover.require_empty("pick")
-    target = mover.locate(subgoal, "object")
-    clutter = mover.clutter(target)
-    grasp = grasping.choose(target, mover.arm, mover.q, clutter)
-    yield from mover.travel(grasp.hover, "approach", seed=grasp.q, opening=grasp.opening)
-    for _ in range(3):
-        yield from mover.settle("approach")
-        before, target = target, mover.locate(subgoal, "object")
-        if not _has_moved(before, target):
-            break
-        grasp = grasping.choose(target, mover.arm, mover.q, clutter)
-        yield from mover.travel(grasp.hover, "approach", seed=grasp.q, opening=grasp.opening)
-    yield from mover.open_hand("approach", grasp.opening)
-    yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
-    yield from mover.settle("descend")
-    yield from mover.close_hand("grasp")
-    _require_grasped(mover, grasp, words)
-    bottom = float(target.surface[2] - target.size[2])
-    below = float(grasp.pose[2, 3]) - bottom
-    aside = mover.arm.jaws.centre(grasp.width_m)
-    mover.memory.take(Held(words, below, np.array(target.size), grasp.yaw_offset_rad, aside))
+    watch = Watch.begin(mover, subgoal)
+    clutter = mover.clutter(watch.target)
+    grasp = yield from _approach(mover, watch, clutter)
+    if watch.moves:
+        grasp = yield from intercept(mover, watch, grasp)
+    else:
+        yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
+        yield from mover.settle("descend")
+        yield from mover.close_hand("grasp")
+    _require_grasped(mover, grasp, str(subgoal.arguments["object"]))
+    mover.memory.take(_held(mover, subgoal, watch.target, grasp))
     yield from mover.rise(float(grasp.hover[2, 3]), "lift")
     yield from mover.settle("lift")
     mover.require_still_held("lift")
 
 
+def _approach(mover: Mover, watch: Watch, clutter: Clutter) -> Generator[Motion, None, Grasp]:
+    """Hover over the object; again if it has moved meanwhile. Gives the grasp that was decided on."""
+    grasp = yield from _reachable(mover, watch, clutter)
+    for _ in range(4):
+        yield from mover.travel(
+            grasp.hover, "approach", seed=grasp.q, opening=grasp.opening, look=_GLANCE_STEPS, until=watch.glance
+        )
+        yield from mover.settle("approach")
+        before = watch.target
+        watch.look()
+        if watch.moves or not _has_moved(before, watch.target):
+            break
+        grasp = grasping.choose(watch.expected(), mover.arm, mover.q, clutter)
+    yield from mover.open_hand("approach", grasp.opening)
+    return grasp
+
+
+def _reachable(mover: Mover, watch: Watch, clutter: Clutter) -> Generator[Motion, None, Grasp]:
+    """A grasp of where the object will be; one that is on its way is waited for, one that rests out of reach is not."""
+    while True:
+        try:
+            return grasping.choose(watch.expected(_ARRIVAL_S), mover.arm, mover.q, clutter)
+        except SkillFailed as failure:
+            if failure.code is not FailureCode.UNREACHABLE:
+                raise
+            yield from mover.hold(_WAIT_STEPS, "wait")
+            watch.look()
+            if not watch.moves:
+                raise failure from None
+
+
 def _has_moved(before: Target, now: Target) -> bool:
-    shifted = float(np.linalg.norm(now.surface - before.surface)) > _MOVED_M
+    shift = float(np.linalg.norm(now.surface - before.surface)) > _MOVED_M
     turn = (now.yaw_rad - before.yaw_rad + np.pi / 4) % (np.pi / 2) - np.pi / 4
-    return shifted or abs(turn) > _TURNED_RAD
+    return shift or abs(turn) > _TURNED_RAD
 
 
-def _require_grasped(mover: Mover, grasp: grasping.Grasp, words: str) -> None:
+def _require_grasped(mover: Mover, grasp: Grasp, words: str) -> None:
     if not mover.holding or mover.width_m < 0.4 * grasp.width_m:
         raise SkillFailed(
             FailureCode.GRASP_FAILED,
             f"the fingers closed to {mover.width_m * 1e3:.0f} mm where {words!r} is {grasp.width_m * 1e3:.0f} mm wide",
         )
+
+
+def _held(mover: Mover, subgoal: Subgoal, target: Target, grasp: Grasp) -> Held:
+    below = float(grasp.pose[2, 3] - target.surface[2] + target.size[2])
+    return Held(
+        str(subgoal.arguments["object"]), below, np.array(target.size), grasp.yaw_offset_rad,
+        mover.arm.jaws.centre(grasp.width_m),
+    )

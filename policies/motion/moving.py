@@ -1,0 +1,76 @@
+"""A thing that moves by itself: how fast it goes, and where it will be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tandem.bridge.contract import SkillFailed, Subgoal, Target
+from tandem.policies.motion.mover import Mover
+
+STILL_M_S = 0.008
+_WATCH_S = 0.65  # looks before the arm itself comes between the camera and the thing
+
+
+def shifted(target: Target, offset: np.ndarray) -> Target:
+    """The same thing elsewhere."""
+    return replace(target, surface=target.surface + offset)
+
+
+@dataclass
+class Watch:
+    """Follows a thing by looking at it now and then.
+
+    Attributes:
+        mover: looks.
+        subgoal: names the thing.
+        target: the thing when it was last seen.
+        time_s: when that was.
+        velocity: (3,) m/s, level.
+        until_s: body time after which it no longer looks by itself.
+    """
+
+    mover: Mover
+    subgoal: Subgoal
+    target: Target
+    time_s: float
+    velocity: np.ndarray
+    until_s: float
+
+    @classmethod
+    def begin(cls, mover: Mover, subgoal: Subgoal) -> Watch:
+        """The first look. Raises `SkillFailed` (`OBJECT_NOT_FOUND`)."""
+        target = mover.locate(subgoal, "object")
+        return cls(mover, subgoal, target, mover.time_s, np.zeros(3), mover.time_s + _WATCH_S)
+
+    @property
+    def moves(self) -> bool:
+        """Faster than anything that stands still seems to move."""
+        return float(np.linalg.norm(self.velocity)) > STILL_M_S
+
+    def glance(self) -> bool:
+        """An `until` for motions: looks while it is early, and never ends the motion."""
+        if self.time_s < self.mover.time_s <= self.until_s:
+            self.look()
+        return False
+
+    def look(self) -> None:
+        """Look again and measure how fast it goes. What cannot be seen now is believed to go on as before."""
+        try:
+            seen = self.mover.locate(self.subgoal, "object")
+        except SkillFailed:
+            return
+        elapsed = self.mover.time_s - self.time_s
+        if elapsed <= 0.0:
+            return
+        step = (seen.surface - self.target.surface) * [1.0, 1.0, 0.0]
+        if not self.mover.targets.privileged and self.moves and np.linalg.norm(step) < 1e-3:
+            return  # hidden by the arm: the source gave its last memory
+        self.velocity, self.target, self.time_s = step / elapsed, seen, self.mover.time_s
+
+    def expected(self, ahead_s: float = 0.0) -> Target:
+        """Where it is believed to be `ahead_s` seconds from now."""
+        if not self.moves:
+            return self.target
+        return shifted(self.target, self.velocity * (self.mover.time_s - self.time_s + ahead_s))
