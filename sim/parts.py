@@ -16,7 +16,7 @@ import numpy as np
 from tandem.sim.entities import BOX, CYLINDER, DENSITY, Entity, body_name, yaw_quat
 
 FLOOR_M, RIB_M, RIB_HEIGHT_M = 0.003, 0.003, 0.014
-DARK, STEEL = (0.10, 0.10, 0.11), (0.55, 0.57, 0.60)
+DEEP, PALE = 0.35, 1.6  # bores and faces are shades of the part's own colour: it looks like one thing of one colour
 _HIDDEN_GROUP = 3  # collides, and no camera shows it
 _SKIN_M = 0.0004  # what is only seen stands proud of what collides by this much
 
@@ -78,9 +78,11 @@ def _show(
 
 
 def _disc(
-    body: mujoco.MjsBody, half: np.ndarray, radius: float, at: Sequence[float] = (0.0, 0.0), rgb: Sequence[float] = DARK
+    body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float], radius: float, *, at: Sequence[float] = (0.0, 0.0),
+    shade: float = DEEP, layer: int = 1,
 ) -> None:
-    _show(body, CYLINDER, [radius, half[2] / 8, 0], rgb, [*at, half[2] * 7 / 8 + _SKIN_M])
+    tone = np.array(rgb) * min(shade, 1 / max(rgb))
+    _show(body, CYLINDER, [radius, half[2] / 8, 0], tone, [*at, half[2] * 7 / 8 + layer * _SKIN_M])
 
 
 def _gear(body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float]) -> None:
@@ -89,30 +91,30 @@ def _gear(body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float]) -> None:
     for angle in np.arange(teeth) * 2 * np.pi / teeth:
         tooth = [0.10 * radius, 0.10 * radius, half[2]]
         _show(body, BOX, tooth, rgb, [0.89 * radius * np.cos(angle), 0.89 * radius * np.sin(angle), 0], angle)
-    _disc(body, half, 0.5 * radius, rgb=STEEL)
-    _show(body, CYLINDER, [0.26 * radius, half[2] / 8, 0], DARK, [0, 0, half[2] * 7 / 8 + 2 * _SKIN_M])
+    _disc(body, half, rgb, 0.5 * radius, shade=PALE)
+    _disc(body, half, rgb, 0.26 * radius, layer=2)
 
 
 def _nut(body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float]) -> None:
     radius = half[0]
     for angle in (0.0, np.pi / 3, 2 * np.pi / 3):  # three crossed bars are a hexagon
         _show(body, BOX, [radius * np.cos(np.pi / 6), radius / 2, half[2]], rgb, [0, 0, 0], angle)
-    _disc(body, half, 0.5 * radius)
+    _disc(body, half, rgb, 0.5 * radius)
 
 
 def _bore(body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float]) -> None:
-    _disc(body, half, 0.55 * half[0])
+    _disc(body, half, rgb, 0.55 * half[0])
 
 
 def _holes(body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float]) -> None:
     radius = 0.2 * half[1]
     for x in (-0.62, 0.62):
         for y in (-0.5, 0.5) if half[1] > 0.65 * half[0] else (0.0,):
-            _disc(body, half, radius, (x * half[0], y * half[1]))
+            _disc(body, half, rgb, radius, at=(x * half[0], y * half[1]))
 
 
 def _chamfer(body: mujoco.MjsBody, half: np.ndarray, rgb: Sequence[float]) -> None:
-    _disc(body, half, 0.7 * half[0], rgb=STEEL)
+    _disc(body, half, rgb, 0.7 * half[0], shade=PALE)
 
 
 _LOOKS = {"gear": _gear, "nut": _nut, "bore": _bore, "holes": _holes, "chamfer": _chamfer}
