@@ -15,8 +15,10 @@ import numpy as np
 from tandem.bridge.contract import BodySpec, CameraPoint, FailureCode, Observation, SkillFailed, Target
 from tandem.bridge.contract import observation as keys
 from tandem.policies.motion.kinematics import Arm
+from tandem.policies.motion.targets.handle import with_outward
+from tandem.policies.motion.targets.hollow import recognise_hollow, recognise_mouth
 from tandem.policies.motion.targets.outline import Outline
-from tandem.policies.motion.targets.region import Region, alike, colour_at, grow, window
+from tandem.policies.motion.targets.region import Region, alike, grow, window
 from tandem.policies.motion.targets.solid import recognise
 from tandem.policies.motion.targets.view import View
 
@@ -24,6 +26,7 @@ _VIEWS = 4  # looks remembered
 _SAME_POINT_PX = 25.0
 _HIDDEN = 0.04  # share of a region's border behind the robot that makes an older look better
 _SEARCH_M = 0.15
+_HOLES = ("hole", "socket")  # what a peg goes into: its mouth counts, not its bottom
 
 
 @dataclass
@@ -69,9 +72,8 @@ class DepthTargets:
         if known is not None and _same(known.point, point):
             known.target = self._again(words, known)
             return known.target
-        region = self._at(point)
-        target = recognise(region)
-        self._known[words] = Sighting(point, region.chroma, target)
+        target, chroma = self._at(words, point)
+        self._known[words] = Sighting(point, chroma, target)
         return target
 
     def _look(self, point: CameraPoint, observation: Observation) -> None:
@@ -81,9 +83,9 @@ class DepthTargets:
         if not self._views or time_s > self._views[-1].time_s or self._views[-1].camera.name != point.camera:
             self._views.append(View.take(observation, self._spec.camera(point.camera), self._arm))
 
-    def _at(self, point: CameraPoint) -> Region:
-        """The region at a point in the newest look in which the robot hides nothing of it, else in the best."""
-        best: Region | None = None
+    def _at(self, words: str, point: CameraPoint) -> tuple[Target, np.ndarray]:
+        """The target at a point and its colour, in the newest look in which the robot hides nothing of it."""
+        best: tuple[float, Target, np.ndarray] | None = None
         for view in reversed(self._views):
             if view.camera.name != point.camera:
                 continue
@@ -93,12 +95,26 @@ class DepthTargets:
             if robot[row - rows.start, column - columns.start]:
                 continue
             region = grow(view, row, column, robot)
-            if region.hidden <= _HIDDEN:
-                return region
-            best = region if best is None or region.hidden < best.hidden else best
+            if best is None or region.hidden < best[0] - _HIDDEN:
+                best = region.hidden, self._recognise(words, view, (row, column), robot, region), region.chroma
+            if best[0] <= _HIDDEN:
+                break
         if best is None:
-            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, "the robot itself hides the camera point")
-        return best
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"the robot itself hides {words!r}")
+        return best[1], best[2]
+
+    @staticmethod
+    def _recognise(
+        words: str, view: View, pixel: tuple[int, int], robot: np.ndarray, region: Region
+    ) -> Target:
+        """A hole, a container or a solid, by what surrounds the pixel."""
+        if any(word in words for word in _HOLES):
+            mouth = recognise_mouth(view, *pixel, robot)
+            if mouth is not None:
+                return mouth
+        target, container = recognise(region)
+        hollow = None if container else recognise_hollow(view, *pixel, robot)
+        return with_outward(target, view) if hollow is None else hollow
 
     def _again(self, words: str, known: Sighting) -> Target:
         """Where a thing is now that was seen before: nearest to where it was, of the same colour."""
@@ -118,9 +134,7 @@ class DepthTargets:
         away = np.linalg.norm(points[mask] - known.target.surface, axis=1)
         nearest = pixels[int(np.argmin(away))] + (rows.start, columns.start)
         region = grow(view, int(nearest[0]), int(nearest[1]), self._window_robot(view, nearest), known.chroma)
-        if region.hidden > _HIDDEN:
-            return known.target
-        return recognise(region)
+        return known.target if region.hidden > _HIDDEN else with_outward(recognise(region)[0], view)
 
     def _window_robot(self, view: View, pixel: np.ndarray) -> np.ndarray:
         rows, columns = window(view, int(pixel[0]), int(pixel[1]))

@@ -12,6 +12,8 @@ from tandem.policies.motion.targets.view import View
 COLOUR_DISTANCE = 0.09  # between shares of red, green and blue; shading changes them little
 _REACH_M = 0.24  # how far from the pixel a thing may extend
 _TABLE_M = 0.004  # what is lower belongs to the table
+_LEVEL_M = 0.0015  # points of a level surface differ less in height
+_LARGEST_M = 0.13  # a level surface larger than this is no top of a thing to be taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,34 +58,63 @@ def alike(view: View, rows: slice, columns: slice, chroma: np.ndarray) -> np.nda
     return np.linalg.norm(view.chroma[rows, columns] - chroma, axis=-1) < COLOUR_DISTANCE
 
 
-def grow(view: View, row: int, column: int, robot: np.ndarray | None = None, chroma: np.ndarray | None = None) -> Region:
-    """The thing at a pixel.
+def grow(
+    view: View, row: int, column: int, robot: np.ndarray | None = None, chroma: np.ndarray | None = None
+) -> Region:
+    """The thing at a pixel: what is level with it, whatever its colour, and what has the colour of its border.
 
     Args:
         view: the picture.
         row: of the pixel.
         column: of the pixel.
         robot: (h, w) bool of the window around the pixel: what shows the robot.
-        chroma: (3,) its colour, looked up when None.
+        chroma: (3,) its colour, found out when None.
     """
     rows, columns = window(view, row, column)
+    inside = row - rows.start, column - columns.start
     seed = view.points[row, column].astype(np.float64)
-    chroma = colour_at(view, row, column) if chroma is None else chroma
+    free = np.ones(view.depth[rows, columns].shape, bool) if robot is None else ~robot
+    level = level_patch(view, row, column, free)
+    if chroma is None:
+        chroma = _border_colour(view, rows, columns, level) if level.any() else colour_at(view, row, column)
     mask = alike(view, rows, columns, chroma)
     if seed[2] > _TABLE_M:
         mask &= view.points[rows, columns][..., 2] > _TABLE_M
-    if robot is not None:
-        mask &= ~robot
-    inside = row - rows.start, column - columns.start
-    mask[inside] = True
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
-    own = labels == labels[inside]
-    found = np.argwhere(own)
+    own = connected((mask | level) & free, inside)
     points = view.points[rows, columns][own].astype(np.float64)
     return Region(
-        points, seed, chroma, found + (rows.start, columns.start), view.pixel_size_m(row, column),
+        points, seed, chroma, np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
         _footprints(view, points, view.depth[rows, columns][own]), _touching(own, robot),
     )
+
+
+def connected(mask: np.ndarray, inside: tuple[int, int]) -> np.ndarray:
+    """(h, w) bool: the part of a mask that hangs together with one of its pixels, that pixel included."""
+    mask = mask.copy()
+    mask[inside] = True
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    return labels == labels[inside]
+
+
+def level_patch(view: View, row: int, column: int, free: np.ndarray) -> np.ndarray:
+    """(h, w) bool: what hangs together with a pixel at its height; nothing on the table, or when it goes on and on."""
+    rows, columns = window(view, row, column)
+    heights = view.points[rows, columns][..., 2]
+    height = view.points[row, column, 2]
+    if height < _TABLE_M:
+        return np.zeros(free.shape, bool)
+    patch = connected((np.abs(heights - height) < _LEVEL_M) & free, (row - rows.start, column - columns.start))
+    points = view.points[rows, columns][patch]
+    goes_on = float(np.ptp(points[:, :2], axis=0).max()) > _LARGEST_M
+    return np.zeros(free.shape, bool) if goes_on else patch
+
+
+def _border_colour(view: View, rows: slice, columns: slice, patch: np.ndarray) -> np.ndarray:
+    """(3,) median colour just within the border of a patch: bores, labels and screws are inside."""
+    core = cv2.erode(patch.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    inner = cv2.erode(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    border = core & ~inner
+    return np.median(view.chroma[rows, columns][border if border.any() else patch], axis=0)
 
 
 def _footprints(view: View, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
