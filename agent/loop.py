@@ -111,6 +111,8 @@ class _Episode:
         plan = self.plan()
         while plan.subgoals:
             unremedied = self.carry_out(plan.subgoals)
+            if unremedied is not None and unremedied.failure != FailureCode.PLANNER_FAILED:
+                self.step_back()
             plan = self.plan()  # a replan after a failure; otherwise a last look at whether anything is left
             if plan.subgoals and not self.budget.replan():
                 last = f"; the last failure: {unremedied.failure}: {unremedied.detail}" if unremedied else ""
@@ -150,6 +152,15 @@ class _Episode:
                     todo[first:i] = map(without_points, todo[first:i])
                     i = first
         return None
+
+    def step_back(self) -> None:
+        """Take the arm out of the view before planning again: what it hides, no planner can point at."""
+        if "home" not in self.agent.policy.skills:
+            return
+        try:
+            self.act(Subgoal("home", instruction="step back to see"))
+        except SkillFailed as error:
+            self.drive.event(EventKind.NOTE, f"the arm is in the way and cannot step back: {error}")
 
     def attempt(self, i: int, todo: list[Subgoal]) -> Attempt:
         """One subgoal: preflight, act, verify. Whatever goes wrong is written down as a code."""

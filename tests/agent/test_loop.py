@@ -522,3 +522,18 @@ def test_the_command_after_safety_is_told():
 def test_a_chunk_may_be_one_action():
     result, _ = run(policy=DummyPolicy(SPEC, chunks=1, horizon=1))
     assert (result.claimed, result.steps) == (True, 2)
+
+
+def test_before_planning_again_the_arm_steps_out_of_the_view():
+    planner, policy = Plans(TASK, TASK, ()), TroubledPolicy(pick=[FailureCode.OBJECT_NOT_FOUND])
+    result, _ = run(planner=planner, policy=policy)
+    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "home", "pick", "place"]
+    assert result.claimed
+    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "pick", "place"]
+
+
+def test_an_arm_that_cannot_step_back_plans_all_the_same():
+    policy = TroubledPolicy(pick=[FailureCode.OBJECT_NOT_FOUND], home=[FailureCode.COLLISION])
+    result, recorder = run(planner=Plans(TASK, TASK, ()), policy=policy)
+    assert result.claimed
+    assert any("cannot step back" in event.message for event in recorder.events)
