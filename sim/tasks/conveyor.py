@@ -21,7 +21,7 @@ from tandem.sim.vocabulary import COLOURS
 REACH_M = 0.65
 BELT_X_M, STOP_Y_M, END_Y_M = 0.54, 0.28, 0.86
 SLOW_M_S, FAST_M_S = 0.03, 0.08
-FIRST_M, APART_M = (0.25, 0.40), (0.14, 0.21)  # from the stop to the first parcel, and from one to the next
+FIRST_M, APART_M = (0.16, 0.24), (0.125, 0.15)  # from the stop to the first parcel, and from one to the next
 BIN_XY_M, BIN_SIZE_M = tuple((0.365, y) for y in (-0.32, -0.16, 0.0, 0.16, 0.32)), (0.13, 0.13, 0.045)
 TOO_LONG_M, WIDTH_M, HEIGHT_M = 0.004, (0.036, 0.042), (0.032, 0.038)
 MOST = 4

@@ -188,7 +188,7 @@ def test_nonsense_is_refused_with_an_example(task):
 
 
 def test_a_peg_is_inserted_when_it_is_in_and_not_when_it_is_on():
-    """A peg let go of within the chamfer slides in; one that stands on the rim is not inserted."""
+    """A peg let go of within the chamfer slides in; one that stands on the rim or is half in is not inserted."""
     for seed in range(8):
         sim = world("insert", seed, difficulty=0.0)
         truth, goal = sim.truth(), sim.truth().challenge
@@ -196,6 +196,9 @@ def test_a_peg_is_inserted_when_it_is_in_and_not_when_it_is_on():
         put(sim, goal.peg, target.surface + np.array([0.018, 0, 0]), target.yaw_rad)
         hold_still(sim, 0.5)
         assert not truth.success()
+        put(sim, goal.peg, target.surface - np.array([0, 0, 0.4 * target.size[2]]), target.yaw_rad)
+        sim.restore(sim.state())
+        assert not truth.success(), "40 % of the depth is not enough"
         put(sim, goal.peg, target.surface + np.array([0.0008, -0.0008, 0.001]), target.yaw_rad)  # within the chamfer
         hold_still(sim, 1.0)
         assert truth.success(), seed
