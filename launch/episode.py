@@ -17,7 +17,8 @@ from composition import Rig, System
 from console import Console
 from pictures import write_pictures
 
-from tandem.bridge.contract import EpisodeResult, LogUnwritable, TandemError
+from tandem.agent.evaluation.statistics import wilson
+from tandem.bridge.contract import EpisodeResult, FailureCode, LogUnwritable, TandemError
 from tandem.bridge.log import Recorder, next_free
 from tandem.sim.replay import state_layout
 
@@ -35,7 +36,9 @@ class Options(System):
     episodes: int = 1
     """How many episodes."""
     record: bool = True
-    """Write the log, the film and the contact sheet."""
+    """Write the log; with --no-record nothing is written."""
+    pictures: bool = True
+    """Also make the film and the contact sheet from the log."""
     log_dir: Path = Path("runs")
     """Where the logs go."""
 
@@ -46,10 +49,19 @@ def main(options: Options) -> int:
     results = []
     for seed in range(options.seed, options.seed + options.episodes):
         results.append(episode(rig, options, seed, folder))
-        if results[-1].failure == "INTERRUPTED":
+        if results[-1].failure == FailureCode.INTERRUPTED:
             break
     rig.close()
+    if len(results) > 1:
+        print_total(results)
     return 0 if all(result.success for result in results) else 1
+
+
+def print_total(results: list[EpisodeResult]) -> None:
+    good = sum(bool(result.success) for result in results)
+    low, high = wilson(good, len(results))
+    false = sum(bool(result.false_success) for result in results)
+    print(f"{good} of {len(results)} succeeded ({low:.0%} to {high:.0%} with 95 % confidence), {false} false successes")
 
 
 def run_folder(logs: Path) -> Path:
@@ -75,7 +87,8 @@ def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResul
         path, state=simulation.state, state_layout=lambda: state_layout(simulation.world), model=simulation.model_bytes
     ) as recorder:
         result = rig.run(seed, subscribers=[recorder, console], **ask)
-    write_pictures(path, console.terminal)
+    if options.pictures:
+        write_pictures(path, console.terminal)
     return result
 
 
@@ -85,3 +98,5 @@ if __name__ == "__main__":
     except TandemError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

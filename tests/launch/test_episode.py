@@ -1,0 +1,149 @@
+"""The episode script as people run it: a whole episode leaves a log that replays bit for bit, and bad options are told."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from tandem.bridge.contract import EventKind
+from tandem.bridge.log import LogReader
+from tandem.bridge.robots import load
+from tandem.sim.replay import first_difference, load_model
+from tandem.sim.scene import Rates
+from tandem.sim.tasks import TASKS
+from tandem.sim.world import World
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+
+
+def run(*options, cwd):
+    command = [sys.executable, LAUNCH / "episode.py", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, check=False)
+
+
+def log_of(folder):
+    (path,) = folder.rglob("*.mcap")
+    return LogReader(path)
+
+
+def struck_rows(log):
+    """Rows of the logged states that a disturbance changed after its step."""
+    times, _ = log.states()
+    moments = [event.time_s for event in log.events() if event.kind is EventKind.DISTURBANCE]
+    return {int(np.argmin(np.abs(times - moment))) for moment in moments}
+
+
+def replayed(log):
+    """Where the simulation of the logged commands first differs from the logged states."""
+    layout, robot = log.state_layout(), load(log.spec.robot)
+    world = World(load_model(log.model()[1]), robot, Rates(layout["physics_hz"], layout["control_hz"]))
+    return first_difference(world, log.states()[1], log.commands()[1], struck_rows(log))
+
+
+def test_an_episode_leaves_a_log_a_film_and_a_sheet(tmp_path):
+    done = run("--seed", 1, "--log-dir", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "success" in done.stdout
+    log = log_of(tmp_path)
+    assert log.result["measured"]
+    assert log.result["claimed"]
+    assert log.manifest["seed"] == 1
+    assert log.manifest["system"]["task"] == "pick_place"
+    with av.open(str(log.path.with_suffix(".mp4"))) as film:
+        stream = film.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert stream.frames > 20
+    assert cv2.imread(str(log.path.with_suffix(".png"))) is not None
+    assert replayed(log) is None
+
+
+@pytest.mark.parametrize("task", sorted(set(TASKS) - {"pick_place"}))
+def test_every_task_replays_bit_for_bit_from_its_log(tmp_path, task):
+    options = ("--policy", "demonstrator", "--verifier", "predicate", "--task", task, "--no-pictures")
+    done = run(*options, "--seed", 3, "--log-dir", tmp_path, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert replayed(log_of(tmp_path)) is None
+
+
+@pytest.mark.parametrize("trouble", ["moved", "slipped", "delayed"])
+def test_a_disturbed_episode_replays_bit_for_bit(tmp_path, trouble):
+    options = ("--policy", "demonstrator", "--verifier", "predicate", "--disturb", trouble, "--no-pictures")
+    run(*options, "--seed", 2, "--log-dir", tmp_path, cwd=tmp_path)
+    log = log_of(tmp_path)
+    assert len(log.commands()[1]) > 50
+    assert replayed(log) is None
+
+
+def test_the_same_seed_gives_the_same_states_in_two_processes(tmp_path):
+    states = []
+    for name in ("first", "second"):
+        run("--task", "stack", "--seed", 5, "--no-pictures", "--log-dir", tmp_path / name, cwd=tmp_path)
+        states.append(log_of(tmp_path / name).states()[1])
+    assert np.array_equal(*states)
+
+
+def test_what_cannot_be_done_is_refused_with_the_reason(tmp_path):
+    done = run("--infeasible", "--seed", 4, "--no-record", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cannot be done" in done.stdout
+    assert not list(tmp_path.rglob("*.mcap"))
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--task", "pick_plaice"), "pick_place"),
+    (("--robot", "pandas"), "panda"),
+    (("--planner", "oracle"), "scripted"),
+    (("--policy", "act"), "demonstrator"),
+    (("--verifier", "none"), "observation"),
+    (("--body", "tcp://nowhere"), "sim"),
+    (("--disturb", "earthquake"), "knocked"),
+    (("--clock", "charged"), "charged:MS|charged:250"),
+    (("--difficulty", "2"), "between 0"),
+    (("--control-hz", "30"), "whole multiple"),
+    (("--instruction", "make me a sandwich"), "put the red cube in the blue bin"),
+])  # fmt: skip
+def test_a_bad_option_says_what_would_have_worked(tmp_path, options, message):
+    done = run(*options, "--log-dir", tmp_path / "runs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(message, done.stderr + done.stdout)
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.mcap"))
+
+
+def test_a_log_folder_that_cannot_be_written_is_refused_before_anything_moves(tmp_path):
+    blocked = tmp_path / "runs"
+    blocked.write_text("a file, not a folder")
+    done = run("--log-dir", blocked, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "LogUnwritable" in done.stderr
+    assert "--log-dir" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_log_folder_is_refused(tmp_path):
+    (tmp_path / "runs").mkdir(mode=0o500)
+    done = run("--log-dir", tmp_path / "runs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "LogUnwritable" in done.stderr
+
+
+def test_benchmark_of_tasks_writes_flat_figures(tmp_path):
+    figures = tmp_path / "figures.json"
+    command = [
+        sys.executable, LAUNCH / "benchmark.py", "--json", figures, "tasks", "--seeds", "2", "--tasks", "pick_place",
+        "--sections", "tasks", "infeasible",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(figures.read_text())
+    assert written["success_pick_place"] == 1.0
+    assert written["infeasible_recognised"] == 1.0
+    assert written["false_success"] == 0.0
+    assert written["episodes"] == 4
