@@ -6,7 +6,7 @@ skill reads like a recipe. It knows the arm, the gripper and where targets are, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -35,6 +35,8 @@ HELD_OPENING = 0.035  # closed further than this, the hand is empty
 _STALL = 0.012  # opening per look below which the fingers have stopped
 _TURN_M = 0.12  # metres of path that a radian of turning counts as
 _CORRIDOR_M = 0.10
+_SINK_M = 0.02
+_AWAY_RAD = 0.2  # from the rest pose
 _THERE_M, _TURNED_RAD = 0.0005, 0.005
 
 
@@ -134,6 +136,17 @@ class Mover:
         target = self.targets.locate(name, where if isinstance(where, CameraPoint) else None, self.observation)
         self.memory.see(name, target)
         return target
+
+    def find(self, subgoal: Subgoal, words: str, point: str = "point") -> Generator[Motion, None, Target]:
+        """As `locate`; where nothing is in sight, out of the way first, and look again."""
+        try:
+            return self.locate(subgoal, words, point)
+        except SkillFailed:
+            away = float(np.abs(self.q - self.spec.home).max()) > _AWAY_RAD
+            if self.targets.privileged or not away:
+                raise
+        yield from self.rest("look")
+        return self.locate(subgoal, words, point)
 
     def clutter(self, target: Target) -> Clutter:
         """What is seen around a target now."""
@@ -238,6 +251,13 @@ class Mover:
             yield from self.follow(path, phase, **options)
             return
 
+    def rest(self, phase: str) -> Moves:
+        """Up to the height of the rest pose, then to it in joint space."""
+        home = self.arm.fk(self.spec.home)
+        yield from self.rise(float(home[2, 3]), phase)
+        yield from self.joints(self.spec.home, phase)
+        yield from self.settle(phase)
+
     def _across(
         self, goal: np.ndarray, height_m: float, phase: str, seed: np.ndarray | None, **options: object
     ) -> Moves:
@@ -262,13 +282,26 @@ class Mover:
         return self.arm.reach(pose, self.q) if found is None else found
 
     def _path_across(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray | None:
-        floor = min(self.pose[2, 3], above[2, 3]) - 0.02
-        try:
-            arrival = self._arrival(above, seed)
-            path = trajectory.joint_move(self.q, arrival, self.pace.joints(self.spec), self.spec.dt_s)
-            return path if self.arm.heights(path).min() >= floor else self.line_path(above, self.pace.line_m_s, arc=True)
-        except SkillFailed:
-            return None
+        """(T, n); what is held is carried upright on an arc, an empty hand takes the shorter way in joint space."""
+        courses = (self._arc, self._joint_path) if self.holding else (self._joint_path, self._arc)
+        for course in courses:
+            try:
+                path = course(above, seed)
+            except SkillFailed:
+                continue
+            if path is not None:
+                return path
+        return None
+
+    def _arc(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray:
+        return self.line_path(above, self.pace.carry_m_s, arc=True)
+
+    def _joint_path(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray | None:
+        """In joint space, None when the tool would sink below the lower of its ends."""
+        path = trajectory.joint_move(
+            self.q, self._arrival(above, seed), self.pace.joints(self.spec), self.spec.dt_s
+        )
+        return path if self.arm.heights(path).min() >= min(self.pose[2, 3], above[2, 3]) - _SINK_M else None
 
     # The gripper.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tandem.bridge.contract import SkillFailed, Subgoal, Target
+from tandem.policies.motion.motion import Motion
 from tandem.policies.motion.mover import Mover
 
 STILL_M_S = 0.008
@@ -39,9 +41,9 @@ class Watch:
     until_s: float
 
     @classmethod
-    def begin(cls, mover: Mover, subgoal: Subgoal) -> Watch:
+    def begin(cls, mover: Mover, subgoal: Subgoal) -> Generator[Motion, None, Watch]:
         """The first look. Raises `SkillFailed` (`OBJECT_NOT_FOUND`)."""
-        target = mover.locate(subgoal, "object")
+        target = yield from mover.find(subgoal, "object")
         return cls(mover, subgoal, target, mover.time_s, np.zeros(3), mover.time_s + _WATCH_S)
 
     @property

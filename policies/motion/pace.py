@@ -17,7 +17,8 @@ class Pace:
         acceleration: fraction of the joint acceleration limits.
         jerk: fraction of the joint jerk limits.
         line_m_s: straight lines through free space.
-        careful_m_s: the last centimetres before a grasp or a release.
+        carry_m_s: across the table, with an object.
+    careful_m_s: the last centimetres before a grasp or a release.
         contact_m_s: moving into contact.
         close_s: time for the fingers to close.
     """
@@ -26,6 +27,7 @@ class Pace:
     acceleration: float = 0.4
     jerk: float = 0.1
     line_m_s: float = 0.35
+    carry_m_s: float = 0.45
     careful_m_s: float = 0.12
     contact_m_s: float = 0.03
     close_s: float = 0.3

@@ -9,6 +9,7 @@ from tandem.policies.motion import grasp as grasping
 from tandem.policies.motion.kinematics import describe
 from tandem.policies.motion.motion import Moves
 from tandem.policies.motion.mover import Mover
+from tandem.policies.motion.moving import shifted
 from tandem.policies.motion.pose import at_height, moved, top_down
 
 _PULLS_M = (0.18, 0.15, 0.13, 0.11, 0.09)  # the first that the arm reaches
@@ -16,13 +17,13 @@ _PUSHES_M = (0.22, 0.20, 0.18, 0.16, 0.14)
 _STOPPED_M = 0.012  # behind its command by this much, the arm stands against the end stop
 _OPENED_M = 0.03  # less than this is no opening
 _BEFORE_M = 0.025  # between the fingers and the handle before a push
-_HOVER_M = 0.07
+_HOVER_M, _BACK_M = 0.07, 0.02
 
 
 def open_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     """Grasp the handle from above, pull outward to the stop, let go, up. Fails with GRASP_FAILED, ACTUATION_FAILED."""
     mover.require_empty("open")
-    target = mover.locate(subgoal, "target")
+    target = yield from mover.find(subgoal, "target")
     outward = _outward(target)
     grasp = grasping.choose(target, mover.arm, mover.q, carry=outward * _PULLS_M[-2])
     yield from mover.travel(grasp.hover, "approach", seed=grasp.q, opening=grasp.opening)
@@ -37,6 +38,7 @@ def open_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     yield from _along(mover, outward, _PULLS_M, "pull")
     pulled = float((mover.measured_pose[:3, 3] - start) @ outward)
     slipped = not mover.holding
+    mover.put(str(subgoal.arguments["target"]), shifted(target, pulled * outward))
     yield from mover.open_hand("release", grasp.opening)
     yield from mover.rise(float(grasp.hover[2, 3]), "retreat", loaded=True)
     yield from mover.open_hand("retreat")
@@ -48,7 +50,7 @@ def open_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
 def close_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     """Closed fingers in front of the handle, push to the stop, back, up. Fails with ACTUATION_FAILED."""
     mover.require_empty("close")
-    target = mover.locate(subgoal, "target")
+    target = yield from mover.find(subgoal, "target")
     outward = _outward(target)
     begin, seed = _before(mover, target, outward)
     yield from mover.travel(at_height(begin, float(begin[2, 3]) + _HOVER_M), "approach", seed=seed, opening=0.0)
@@ -57,7 +59,8 @@ def close_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     yield from mover.settle("descend")
     yield from _along(mover, -outward, _PUSHES_M, "push")
     stopped = _behind(mover, -outward)
-    yield from mover.line(moved(mover.measured_pose, 0.02 * outward), "retreat", loaded=True)
+    back = moved(mover.pose, mover.lag_m + _BACK_M * outward)  # with the commanded orientation: the load bends the arm
+    yield from mover.line(back, "retreat", loaded=True)
     yield from mover.rise(float(begin[2, 3]) + _HOVER_M, "retreat", loaded=True)
     yield from mover.open_hand("retreat")
     if not stopped:

@@ -24,7 +24,7 @@ _RIM_CLEARANCE_M = 0.002
 def insert(mover: Mover, subgoal: Subgoal) -> Moves:
     """Over the hole, down; a spiral where it does not go in; let go, up. Fails with INSERT_FAILED, OBJECT_LOST."""
     mover.require_held("insert")
-    target = mover.locate(subgoal, "target")
+    target = yield from mover.find(subgoal, "target")
     held = mover.memory.held or unknown(mover)
     mouth = aligned(mover, target, held, 0.0)
     above = over(mover, mouth, float(target.surface[2]) + held.below_m)

@@ -24,7 +24,7 @@ _WAIT_STEPS, _GLANCE_STEPS = 8, 4
 def pick(mover: Mover, subgoal: Subgoal) -> Moves:
     """Above it, down, close, lift. Fails with GRASP_FAILED, OBJECT_LOST, OBJECT_NOT_FOUND or UNREACHABLE."""
     mover.require_empty("pick")
-    watch = Watch.begin(mover, subgoal)
+    watch = yield from Watch.begin(mover, subgoal)
     clutter = mover.clutter(watch.target)
     grasp = yield from _approach(mover, watch, clutter)
     if watch.moves:

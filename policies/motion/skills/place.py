@@ -21,7 +21,7 @@ _DROP_M, _LOWER_M = 0.008, 0.0015  # above the floor of a container; above a sur
 def place(mover: Mover, subgoal: Subgoal) -> Moves:
     """Over it, down, let go, up. Fails with PRECONDITION_FAILED, OBJECT_LOST, OBJECT_NOT_FOUND or UNREACHABLE."""
     mover.require_held("place")
-    target = mover.locate(subgoal, "target")
+    target = yield from mover.find(subgoal, "target")
     held = mover.memory.held or unknown(mover)
     if target.rim_z_m - float(target.surface[2]) < _WALL_M:
         yield from set_down(mover, target, held, aligned(mover, target, held, _LOWER_M), "place")
@@ -35,7 +35,7 @@ def place(mover: Mover, subgoal: Subgoal) -> Moves:
 def stack_on(mover: Mover, subgoal: Subgoal) -> Moves:
     """As `place`, aligned with the object below and let go of at its very top."""
     mover.require_held("stack_on")
-    target = mover.locate(subgoal, "target")
+    target = yield from mover.find(subgoal, "target")
     held = mover.memory.held or unknown(mover)
     yield from set_down(mover, target, held, aligned(mover, target, held, _LOWER_M), "stack")
 

@@ -18,7 +18,7 @@ _MOVED_M = 0.002
 def press(mover: Mover, subgoal: Subgoal) -> Moves:
     """Over it with closed fingers, down until the end stop is felt, up. Fails with ACTUATION_FAILED if it is stuck."""
     mover.require_empty("press")
-    target = mover.locate(subgoal, "target")
+    target = yield from mover.find(subgoal, "target")
     top = float(target.surface[2]) + mover.spec.gripper.finger_depth_m
     goal = top_down(np.array([*target.surface[:2], top - _DEEPEST_M]), _yaw(mover, target.surface, top))
     yield from mover.travel(at_height(goal, top + _HOVER_M), "approach", opening=0.0)

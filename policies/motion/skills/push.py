@@ -19,9 +19,9 @@ _TRIES = 4
 def push(mover: Mover, subgoal: Subgoal) -> Moves:
     """Behind it, down, along, up; again if it went astray. Fails with ACTUATION_FAILED when it does not arrive."""
     mover.require_empty("push")
-    place = mover.locate(subgoal, "target", "to").surface
+    place = (yield from mover.find(subgoal, "target", "to")).surface
     for _ in range(_TRIES):
-        target = mover.locate(subgoal, "object")
+        target = yield from mover.find(subgoal, "object")
         way = place[:2] - target.surface[:2]
         if np.linalg.norm(way) < _NEAR_M:
             return

@@ -1,8 +1,8 @@
 """Targets from observations alone: a camera point, lifted through depth, grown into the thing that it shows.
 
 It remembers what it saw. The arm comes between the camera and its target, so that an older look may be the better one;
-and a plan's points are as old as the plan, so that a thing which the policy itself has moved since is looked for where
-it was put.
+and a plan's points are as old as the plan, so that a thing which has moved since is looked for: where the policy put
+it, or by the colour that its words name.
 """
 
 from __future__ import annotations
@@ -15,26 +15,24 @@ import numpy as np
 from tandem.bridge.contract import BodySpec, CameraPoint, FailureCode, Observation, SkillFailed, Target
 from tandem.bridge.contract import observation as keys
 from tandem.policies.motion.kinematics import Arm
-from tandem.policies.motion.targets.handle import with_outward
-from tandem.policies.motion.targets.hollow import recognise_hollow, recognise_mouth
+from tandem.policies.motion.targets import colours
+from tandem.policies.motion.targets.glimpse import Glimpse
 from tandem.policies.motion.targets.outline import Outline
-from tandem.policies.motion.targets.region import Region, alike, grow, window
-from tandem.policies.motion.targets.solid import recognise
+from tandem.policies.motion.targets.region import alike, window
 from tandem.policies.motion.targets.view import View
 
 _VIEWS = 4  # looks remembered
 _SAME_POINT_PX = 25.0
-_HIDDEN = 0.04  # share of a region's border behind the robot that makes an older look better
-_SEARCH_M = 0.15
-_HOLES = ("hole", "socket")  # what a peg goes into: its mouth counts, not its bottom
+_HIDDEN, _MOSTLY_HIDDEN = 0.04, 0.15  # share of a border behind the robot: an older look is better; none is good
+_SEARCH_M, _SAME_HEIGHT_M = 0.15, 0.02
 
 
 @dataclass
 class Sighting:
-    """What is known of a thing: the camera point it was first seen at, its colour, and where it was last."""
+    """What is known of a thing: the camera point it was first seen at, its colour there, and where it was last."""
 
     point: CameraPoint
-    chroma: np.ndarray
+    colour: np.ndarray
     target: Target
 
 
@@ -65,56 +63,49 @@ class DepthTargets:
 
     def locate(self, words: str, point: CameraPoint | None, observation: Observation) -> Target:
         """The target at a camera point. Raises `SkillFailed` (`OBJECT_NOT_FOUND`) and `UnknownName` (camera)."""
-        if point is None:
-            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"no camera point was given for {words!r}")
-        self._look(point, observation)
         known = self._known.get(words)
-        if known is not None and _same(known.point, point):
+        if point is None and known is None:
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"no camera point was given for {words!r}")
+        self._look(known.point.camera if point is None else point.camera, observation)
+        if known is not None and (point is None or _same(known.point, point)):
             known.target = self._again(words, known)
             return known.target
-        target, chroma = self._at(words, point)
-        self._known[words] = Sighting(point, chroma, target)
-        return target
+        found = self._at(words, point)
+        self._known[words] = Sighting(point, found.region.colour, found.target)
+        return found.target
 
-    def _look(self, point: CameraPoint, observation: Observation) -> None:
+    def _look(self, camera: str, observation: Observation) -> None:
         time_s = float(observation[keys.TIME][0])
         if self._views and time_s < self._views[-1].time_s:
             self.forget()
-        if not self._views or time_s > self._views[-1].time_s or self._views[-1].camera.name != point.camera:
-            self._views.append(View.take(observation, self._spec.camera(point.camera), self._arm))
+        if not self._views or time_s > self._views[-1].time_s or self._views[-1].camera.name != camera:
+            self._views.append(View.take(observation, self._spec.camera(camera), self._arm))
 
-    def _at(self, words: str, point: CameraPoint) -> tuple[Target, np.ndarray]:
-        """The target at a point and its colour, in the newest look in which the robot hides nothing of it."""
-        best: tuple[float, Target, np.ndarray] | None = None
-        for view in reversed(self._views):
-            if view.camera.name != point.camera:
-                continue
-            row, column = view.pixel(point)
-            rows, columns = window(view, row, column)
-            robot = self._outline.hides(view, rows, columns)
-            if robot[row - rows.start, column - columns.start]:
-                continue
-            region = grow(view, row, column, robot)
-            if best is None or region.hidden < best[0] - _HIDDEN:
-                best = region.hidden, self._recognise(words, view, (row, column), robot, region), region.chroma
-            if best[0] <= _HIDDEN:
-                break
-        if best is None:
-            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"the robot itself hides {words!r}")
-        return best[1], best[2]
+    def _at(self, words: str, point: CameraPoint) -> Glimpse:
+        """What a point shows in the newest look in which the robot hides nothing of it, else in the best."""
+        best: Glimpse | None = None
+        for view in (view for view in reversed(self._views) if view.camera.name == point.camera):
+            glimpse = Glimpse.at(view, view.pixel(point), words, self._outline)
+            if glimpse is not None and not glimpse.fits():
+                glimpse = self._by_colour(view, glimpse, words)
+            if glimpse is not None and (best is None or glimpse.hidden < best.hidden - _HIDDEN):
+                best = glimpse
+            if best is not None and best.hidden <= _HIDDEN:
+                return best
+        if best is None or best.hidden > _MOSTLY_HIDDEN:
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is not in sight, or the robot hides it")
+        return best
 
-    @staticmethod
-    def _recognise(
-        words: str, view: View, pixel: tuple[int, int], robot: np.ndarray, region: Region
-    ) -> Target:
-        """A hole, a container or a solid, by what surrounds the pixel."""
-        if any(word in words for word in _HOLES):
-            mouth = recognise_mouth(view, *pixel, robot)
-            if mouth is not None:
-                return mouth
-        target, container = recognise(region)
-        hollow = None if container else recognise_hollow(view, *pixel, robot)
-        return with_outward(target, view) if hollow is None else hollow
+    def _by_colour(self, view: View, stale: Glimpse, words: str) -> Glimpse | None:
+        """The nearest thing that has the colour and the kind that words name; None when they name no colour."""
+        name = colours.named_in(words)
+        if name is None:
+            return None
+        pixels = Glimpse.centres(view, colours.has_colour(view.rgb, name))
+        glimpses = [Glimpse.at(view, pixel, words, self._outline) for pixel in pixels]
+        fitting = [glimpse for glimpse in glimpses if glimpse is not None and glimpse.fits()]
+        start = stale.region.seed
+        return min(fitting, key=lambda found: float(np.linalg.norm(found.target.surface - start)), default=None)
 
     def _again(self, words: str, known: Sighting) -> Target:
         """Where a thing is now that was seen before: nearest to where it was, of the same colour."""
@@ -125,20 +116,16 @@ class DepthTargets:
             return known.target
         rows, columns = window(view, row, column, _SEARCH_M + float(max(known.target.size[:2])))
         robot = self._outline.hides(view, rows, columns)
-        mask = alike(view, rows, columns, known.chroma) & ~robot
         points = view.points[rows, columns]
-        mask &= np.abs(points[..., 2] - known.target.surface[2]) < 0.02
+        mask = alike(view, rows, columns, known.colour) & ~robot
+        mask &= np.abs(points[..., 2] - known.target.surface[2]) < _SAME_HEIGHT_M
         if not mask.any():
             return self._unseen(words, known, robot)
-        pixels = np.argwhere(mask)
         away = np.linalg.norm(points[mask] - known.target.surface, axis=1)
-        nearest = pixels[int(np.argmin(away))] + (rows.start, columns.start)
-        region = grow(view, int(nearest[0]), int(nearest[1]), self._window_robot(view, nearest), known.chroma)
-        return known.target if region.hidden > _HIDDEN else with_outward(recognise(region)[0], view)
-
-    def _window_robot(self, view: View, pixel: np.ndarray) -> np.ndarray:
-        rows, columns = window(view, int(pixel[0]), int(pixel[1]))
-        return self._outline.hides(view, rows, columns)
+        nearest = np.argwhere(mask)[int(np.argmin(away))] + (rows.start, columns.start)
+        glimpse = Glimpse.at(view, (int(nearest[0]), int(nearest[1])), words, self._outline)
+        seen = glimpse is not None and glimpse.hidden <= _HIDDEN and glimpse.fits()
+        return glimpse.target if seen else known.target
 
     def _unseen(self, words: str, known: Sighting, robot: np.ndarray) -> Target:
         """Not in sight: behind the robot it may still be where it was; in plain view it is gone."""

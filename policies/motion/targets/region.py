@@ -23,7 +23,9 @@ class Region:
     Attributes:
         points: (N, 3) what they show, in the base frame.
         seed: (3,) what the given pixel shows.
-        chroma: (3,) its colour.
+        chroma: (3,) the colour of its border.
+        colour: (3,) the colour at the given pixel.
+        around: (M, 3) what is seen near it, without the robot and without itself.
         pixels: (N, 2) rows and columns.
         pixel_m: metres between neighbouring pixels.
         footprints: (N,) area of a level surface that each pixel covers, m^2.
@@ -33,6 +35,8 @@ class Region:
     points: np.ndarray
     seed: np.ndarray
     chroma: np.ndarray
+    colour: np.ndarray
+    around: np.ndarray
     pixels: np.ndarray
     pixel_m: float
     footprints: np.ndarray
@@ -58,9 +62,7 @@ def alike(view: View, rows: slice, columns: slice, chroma: np.ndarray) -> np.nda
     return np.linalg.norm(view.chroma[rows, columns] - chroma, axis=-1) < COLOUR_DISTANCE
 
 
-def grow(
-    view: View, row: int, column: int, robot: np.ndarray | None = None, chroma: np.ndarray | None = None
-) -> Region:
+def grow(view: View, row: int, column: int, robot: np.ndarray | None = None) -> Region:
     """The thing at a pixel: what is level with it, whatever its colour, and what has the colour of its border.
 
     Args:
@@ -68,22 +70,20 @@ def grow(
         row: of the pixel.
         column: of the pixel.
         robot: (h, w) bool of the window around the pixel: what shows the robot.
-        chroma: (3,) its colour, found out when None.
     """
     rows, columns = window(view, row, column)
     inside = row - rows.start, column - columns.start
     seed = view.points[row, column].astype(np.float64)
     free = np.ones(view.depth[rows, columns].shape, bool) if robot is None else ~robot
     level = level_patch(view, row, column, free)
-    if chroma is None:
-        chroma = _border_colour(view, rows, columns, level) if level.any() else colour_at(view, row, column)
+    chroma = _border_colour(view, rows, columns, level) if level.any() else colour_at(view, row, column)
     mask = alike(view, rows, columns, chroma)
     if seed[2] > _TABLE_M:
         mask &= view.points[rows, columns][..., 2] > _TABLE_M
     own = connected((mask | level) & free, inside)
     points = view.points[rows, columns][own].astype(np.float64)
     return Region(
-        points, seed, chroma, np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
+        points, seed, chroma, colour_at(view, row, column), view.points[rows, columns][free & ~own], np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
         _footprints(view, points, view.depth[rows, columns][own]), _touching(own, robot),
     )
 

@@ -13,6 +13,7 @@ _RIM_FILL = 0.5  # a rim covers less than this share of the rectangle around it
 _ROUND_FILL = 0.89  # a disc covers 0.785 of its rectangle
 _DEEP_M = 0.01  # a container is deeper than this
 _FEWEST = 12  # pixels
+_FLAT_M, _BESIDE_M = 0.006, 0.03  # no sides are seen; how far to look beside it then
 _STANDS_M = 0.01  # what reaches down this far stands on the table
 
 
@@ -36,12 +37,21 @@ def recognise(region: Region) -> tuple[Target, bool]:
 
 
 def _solid(region: Region, crest: np.ndarray, rectangle: Rectangle, fill: float) -> Target:
-    bottom = float(np.percentile(region.points[:, 2], 1))
-    bottom = 0.0 if bottom < _STANDS_M else bottom
     z = float(np.median(region.points[crest, 2]))
+    bottom = _bottom(region, rectangle, z)
     # Pixel centres touch the border of a disc in few places only.
     extents = rectangle.size + (region.pixel_m if fill < _ROUND_FILL else 0.0)
     return Target(np.array([*rectangle.centre, z]), np.array([*extents, max(z - bottom, 0.002)]), rectangle.yaw_rad, z)
+
+
+def _bottom(region: Region, rectangle: Rectangle, z: float) -> float:
+    """Where its sides end, if they are seen; else the level of what is beside it."""
+    bottom = float(np.percentile(region.points[:, 2], 1))
+    if z - bottom < _FLAT_M and z > _STANDS_M:
+        near = np.abs((region.around[:, :2] - rectangle.centre) @ rectangle.axes.T) < rectangle.size / 2 + _BESIDE_M
+        lower = region.around[near.all(axis=1) & (region.around[:, 2] < z - _FLAT_M), 2]
+        bottom = float(np.percentile(lower, 25)) if len(lower) else 0.0
+    return 0.0 if bottom < _STANDS_M else bottom
 
 
 def _container(region: Region, rectangle: Rectangle, rim: float) -> Target:

@@ -1,0 +1,97 @@
+"""One thing in one look: its region, what it is recognised as, and whether that is what the words mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from tandem.bridge.contract import SkillFailed, Target
+from tandem.policies.motion.targets import colours
+from tandem.policies.motion.targets.handle import with_outward
+from tandem.policies.motion.targets.hollow import recognise_hollow, recognise_mouth
+from tandem.policies.motion.targets.outline import Outline
+from tandem.policies.motion.targets.region import Region, grow, window
+from tandem.policies.motion.targets.solid import recognise
+from tandem.policies.motion.targets.view import View
+
+_HOLES = ("hole", "socket")  # what a peg goes into: its mouth counts, not its bottom
+_CONTAINERS = (*_HOLES, "bin", "box", "slot", "tray", "pocket", "fixture", "drawer", "bowl", "basket")
+_COLOURED = 0.08  # share of a thing's pixels that have the colour by which it is called
+_TABLE_M, _LARGEST_M = 0.004, 0.25  # a level region of this height and size is the table
+_FEWEST = 20  # pixels of one colour
+
+
+@dataclass(frozen=True, eq=False)
+class Glimpse:
+    """See the module.
+
+    Attributes:
+        target: what it is recognised as.
+        region: its pixels.
+        view: the look.
+        words: what it is called.
+        container: it is hollow.
+    """
+
+    target: Target
+    region: Region
+    view: View
+    words: str
+    container: bool
+
+    @classmethod
+    def at(cls, view: View, pixel: tuple[int, int], words: str, outline: Outline) -> Glimpse | None:
+        """What a pixel (row, column) shows; None where the robot hides it or too little is seen."""
+        rows, columns = window(view, *pixel)
+        robot = outline.hides(view, rows, columns)
+        if robot[pixel[0] - rows.start, pixel[1] - columns.start]:
+            return None
+        region = grow(view, *pixel, robot)
+        if any(word in words for word in _HOLES):
+            mouth = recognise_mouth(view, *pixel, robot)
+            if mouth is not None:
+                return cls(mouth, region, view, words, True)
+        try:
+            target, container = recognise(region)
+        except SkillFailed:
+            return None
+        hollow = None if container else recognise_hollow(view, *pixel, robot)
+        if hollow is not None:
+            return cls(hollow, region, view, words, True)
+        return cls(with_outward(target, region.around), region, view, words, container)
+
+    @staticmethod
+    def centres(view: View, mask: np.ndarray) -> list[tuple[int, int]]:
+        """(row, column) well inside each connected part of a mask (H, W) that lies above the table."""
+        mask = mask & (view.points[..., 2] > _TABLE_M)
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+        depths = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
+        found = []
+        for label in range(1, count):
+            if stats[label, cv2.CC_STAT_AREA] >= _FEWEST:
+                deepest = int(np.argmax(np.where(labels == label, depths, -1.0)))
+                found.append((deepest // mask.shape[1], deepest % mask.shape[1]))
+        return found
+
+    @property
+    def hidden(self) -> float:
+        """Share of its border behind the robot."""
+        return self.region.hidden
+
+    def fits(self) -> bool:
+        """Whether it can be what the words mean: of the colour and the kind that they name, and not the table."""
+        if self._is_table():
+            return False
+        name = colours.named_in(self.words)
+        hollow = any(word in self.words for word in _CONTAINERS)
+        if name is not None and not hollow:
+            pixels = self.view.rgb[self.region.pixels[:, 0], self.region.pixels[:, 1]]
+            if colours.has_colour(pixels, name).mean() < _COLOURED or self.container:
+                return False
+        return True
+
+    def _is_table(self) -> bool:
+        flat = self.target.rim_z_m < _TABLE_M
+        return bool(flat and max(self.target.size[:2]) > _LARGEST_M)
