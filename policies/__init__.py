@@ -1,1 +1,1 @@
-"""Policies: a subgoal and an observation in, an action chunk out. They know the body's specification, never the body."""
+"""Policies: a subgoal and an observation in, an action chunk out. They know a body's specification, never the body."""

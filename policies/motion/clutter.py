@@ -58,7 +58,8 @@ class Clutter:
         deep = local[:, 2] < gripper.finger_depth_m - _ABOVE_TIP_M
         low, high = faces
         thick = gripper.finger_thickness_m + _SPARE_M
-        beside = ((local[:, 1] > low - thick) & (local[:, 1] < low)) | ((local[:, 1] > high) & (local[:, 1] < high + thick))
+        y = local[:, 1]
+        beside = ((y > low - thick) & (y < low)) | ((y > high) & (y < high + thick))
         return int((across & deep & beside).sum())
 
 

@@ -1,4 +1,4 @@
-"""Where in a container to let go of an object: clear of the walls, of the fingers' way, and of what lies there already."""
+"""Where in a container to let go: clear of the walls, with room for the fingers, and beside what lies there already."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _SPARE_M = 0.003
 _STEPS = 7  # of the grid, to either side
 _LOW_M = 0.008  # what is lower than this above the floor is the floor
 _ENOUGH_M = 0.012  # more distance to other things is worth nothing
+_TURN_WEIGHT = 0.05
 RELEASE_M = 0.02  # how much wider than the object the fingers open to let go
 
 
@@ -47,8 +48,8 @@ def choose(target: Target, held: Held, gripper: GripperSpec, points: np.ndarray,
     inside = _within(target, points)
     spots = [_cheapest(target, held, gripper, inside, quarter) for quarter in (0, 1)]
     turns = [abs((target.yaw_rad + k * np.pi / 2 - yaw_now + np.pi / 2) % np.pi - np.pi / 2) for k in (0, 1)]
-    cost, spot = min(((c + 0.05 * t, s) for (c, s), t in zip(spots, turns, strict=True)), key=lambda pair: pair[0])
-    return spot
+    best = min((0, 1), key=lambda quarter: spots[quarter][0] + _TURN_WEIGHT * turns[quarter])
+    return spots[best][1]
 
 
 def _within(target: Target, points: np.ndarray) -> np.ndarray:

@@ -138,7 +138,7 @@ class Arm:
         found = [self.ik(T_base_tool, seed) for seed in self.seeds(T_base_tool, near)]
         reachable = [q for q in found if q is not None]
         if not reachable:
-            raise SkillFailed(FailureCode.UNREACHABLE, f"no joint positions within limits reach {describe(T_base_tool)}")
+            raise SkillFailed(FailureCode.UNREACHABLE, f"no joint positions within limits: {describe(T_base_tool)}")
         return min(reachable, key=lambda q: float(np.abs(q - near).max()))
 
     def reachable(self, T_base_tool: np.ndarray, near: np.ndarray) -> bool:

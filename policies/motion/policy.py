@@ -160,9 +160,9 @@ class MotionPolicy:
         return self._next > 0 and motion.until is not None and motion.until()
 
     def _chunk(self, actions: np.ndarray, time_s: float, phase: str, *, final: bool = False) -> ActionChunk:
-        low, high = self.spec.action.low, self.spec.action.high
         self._handed, self._t0_s = len(actions), time_s
         self._request += 1
+        within = np.clip(actions, self.spec.action.low, self.spec.action.high)
         return ActionChunk(
-            np.clip(actions, low, high), self.spec.dt_s, time_s, self._epoch, self._request - 1, final=final, phase=phase
+            within, self.spec.dt_s, time_s, self._epoch, self._request - 1, final=final, phase=phase
         )

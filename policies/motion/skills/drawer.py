@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
@@ -15,6 +17,7 @@ from tandem.policies.motion.pose import at_height, moved, top_down
 _PULLS_M = (0.18, 0.15, 0.13, 0.11, 0.09)  # the first that the arm reaches
 _PUSHES_M = (0.22, 0.20, 0.18, 0.16, 0.14)
 _STOPPED_M = 0.012  # behind its command by this much, the arm stands against the end stop
+_PRIED = 0.05  # the fingers are forced apart by this much of their travel: the handle does not come any further
 _OPENED_M = 0.03  # less than this is no opening
 _BEFORE_M = 0.025  # between the fingers and the handle before a push
 _HOVER_M, _BACK_M = 0.07, 0.02
@@ -34,8 +37,10 @@ def open_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     yield from mover.close_hand("grasp")
     if not mover.holding:
         raise SkillFailed(FailureCode.GRASP_FAILED, "the fingers closed beside the handle")
-    start = mover.measured_pose[:3, 3]
-    yield from _along(mover, outward, _PULLS_M, "pull")
+    start, gripped = mover.measured_pose[:3, 3], mover.opening
+    yield from _along(
+        mover, outward, _PULLS_M, "pull", lambda: _behind(mover, outward) or mover.opening > gripped + _PRIED
+    )
     pulled = float((mover.measured_pose[:3, 3] - start) @ outward)
     slipped = not mover.holding
     mover.put(str(subgoal.arguments["target"]), shifted(target, pulled * outward))
@@ -57,7 +62,7 @@ def close_drawer(mover: Mover, subgoal: Subgoal) -> Moves:
     yield from mover.close_hand("approach")
     yield from mover.line(begin, "descend", speed_m_s=mover.pace.line_m_s / 2)
     yield from mover.settle("descend")
-    yield from _along(mover, -outward, _PUSHES_M, "push")
+    yield from _along(mover, -outward, _PUSHES_M, "push", lambda: _behind(mover, -outward))
     stopped = _behind(mover, -outward)
     back = moved(mover.pose, mover.lag_m + _BACK_M * outward)  # with the commanded orientation: the load bends the arm
     yield from mover.line(back, "retreat", loaded=True)
@@ -91,14 +96,16 @@ def _before(mover: Mover, target: Target, outward: np.ndarray) -> tuple[np.ndarr
     raise SkillFailed(FailureCode.UNREACHABLE, f"the arm cannot push the handle home from the {describe(pose)}")
 
 
-def _along(mover: Mover, direction: np.ndarray, lengths_m: tuple[float, ...], phase: str) -> Moves:
-    """A line as long as the arm reaches, until the arm is held up."""
+def _along(
+    mover: Mover, direction: np.ndarray, lengths_m: tuple[float, ...], phase: str, until: Callable[[], bool]
+) -> Moves:
+    """A line as long as the arm reaches, until it has come to the stop; then no further than where the arm is."""
     for length in lengths_m:
         try:
             path = mover.line_path(moved(mover.pose, length * direction), mover.pace.careful_m_s)
         except SkillFailed:
             continue
-        yield from mover.follow(path, phase, look=2, loaded=True, until=lambda: _behind(mover, direction))
+        yield from mover.follow(path, phase, look=2, loaded=True, until=until)
         yield from mover.hold(3, phase, loaded=True)
         return
     raise SkillFailed(FailureCode.UNREACHABLE, f"the arm cannot {phase} by {lengths_m[-1]:.2f} m from there")

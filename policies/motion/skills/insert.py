@@ -44,7 +44,7 @@ def insert(mover: Mover, subgoal: Subgoal) -> Moves:
     goal = mover.measured_pose
     yield from let_go(mover, held, goal, float(above[2, 3]))
     if depth < _IN_M:
-        raise SkillFailed(FailureCode.INSERT_FAILED, "the peg stands on the rim: the hole was not found by feeling around")
+        raise SkillFailed(FailureCode.INSERT_FAILED, "the peg stands on the rim; feeling around found no hole")
 
 
 def _lowest(mover: Mover, target: Target, held: Held) -> float:

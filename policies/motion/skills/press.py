@@ -33,7 +33,7 @@ def press(mover: Mover, subgoal: Subgoal) -> Moves:
     reached = float(mover.measured_pose[2, 3])
     yield from mover.rise(top + _HOVER_M, "retreat", loaded=True)
     if reached > top - _MOVED_M:
-        raise SkillFailed(FailureCode.ACTUATION_FAILED, f"the button did not give: stopped {reached - top:.3f} m above it")
+        raise SkillFailed(FailureCode.ACTUATION_FAILED, f"the button did not give ({(top - reached) * 1e3:.0f} mm)")
 
 
 def _yaw(mover: Mover, surface: np.ndarray, height_m: float) -> float:

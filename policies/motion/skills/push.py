@@ -42,12 +42,13 @@ def _shove(mover: Mover, target: Target, way: np.ndarray) -> Moves:
     height, along = tip + gripper.finger_depth_m, float(np.arctan2(ahead[0], -ahead[1]))
     start = target.surface[:2] - ahead * (reach + _BEHIND_M)
     begin = top_down(np.array([*start, height]), along)
-    yield from mover.travel(at_height(begin, float(target.rim_z_m) + gripper.finger_depth_m + _HOVER_M), "approach", opening=0.0)
+    hover = float(target.rim_z_m) + gripper.finger_depth_m + _HOVER_M
+    yield from mover.travel(at_height(begin, hover), "approach", opening=0.0)
     yield from mover.close_hand("approach")
     yield from mover.line(begin, "descend")
     end = np.array([*(target.surface[:2] + way - ahead * reach), height])
     yield from mover.line(top_down(end, along), "push", speed_m_s=mover.pace.careful_m_s, loaded=True)
-    yield from mover.rise(float(target.rim_z_m) + gripper.finger_depth_m + _HOVER_M, "retreat", loaded=True)
+    yield from mover.rise(hover, "retreat", loaded=True)
 
 
 def _half_extent(target: Target, direction: np.ndarray) -> float:

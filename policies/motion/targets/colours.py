@@ -29,9 +29,8 @@ def has_colour(rgb: np.ndarray, name: str) -> np.ndarray:
     high, low = channels.max(axis=-1), channels.min(axis=-1)
     spread = np.maximum(high - low, 1e-6)
     red, green, blue = channels[..., 0], channels[..., 1], channels[..., 2]
-    hue = np.where(
-        high == red, (green - blue) / spread, np.where(high == green, 2 + (blue - red) / spread, 4 + (red - green) / spread)
-    ) * 60.0
+    other = np.where(high == green, 2 + (blue - red) / spread, 4 + (red - green) / spread)
+    hue = 60.0 * np.where(high == red, (green - blue) / spread, other)
     first, last = HUES_DEG[name]
     within = (hue - first) % 360.0 <= last - first
     return within & (spread > _SATURATED * np.maximum(high, 1.0)) & (high > 25)

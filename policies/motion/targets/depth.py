@@ -7,7 +7,6 @@ it, or by the colour that its words name.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,7 @@ from tandem.policies.motion.targets.outline import Outline
 from tandem.policies.motion.targets.region import alike, window
 from tandem.policies.motion.targets.view import View
 
-_VIEWS = 4  # looks remembered
+_VIEWS, _APART_S = 5, 3.0  # looks remembered, and the time between them
 _SAME_POINT_PX = 25.0
 _HIDDEN, _MOSTLY_HIDDEN = 0.04, 0.15  # share of a border behind the robot: an older look is better; none is good
 _SEARCH_M, _SAME_HEIGHT_M = 0.15, 0.02
@@ -48,7 +47,7 @@ class DepthTargets:
     def __init__(self, spec: BodySpec):
         self._spec, self._arm = spec, Arm(spec)
         self._outline = Outline(self._arm)
-        self._views: deque[View] = deque(maxlen=_VIEWS)
+        self._views: list[View] = []
         self._known: dict[str, Sighting] = {}
 
     def forget(self) -> None:
@@ -78,8 +77,14 @@ class DepthTargets:
         time_s = float(observation[keys.TIME][0])
         if self._views and time_s < self._views[-1].time_s:
             self.forget()
-        if not self._views or time_s > self._views[-1].time_s or self._views[-1].camera.name != camera:
-            self._views.append(View.take(observation, self._spec.camera(camera), self._arm))
+        views = self._views
+        if views and views[-1].time_s == time_s and views[-1].camera.name == camera:
+            return
+        if len(views) > 1 and views[-1].time_s - views[-2].time_s < _APART_S:
+            views.pop()  # a glance while the arm was at work
+        if len(views) == _VIEWS:
+            del views[1]  # the first look, before the arm did anything, stays
+        views.append(View.take(observation, self._spec.camera(camera), self._arm))
 
     def _at(self, words: str, point: CameraPoint) -> Glimpse:
         """What a point shows in the newest look in which the robot hides nothing of it, else in the best."""
@@ -125,13 +130,19 @@ class DepthTargets:
         nearest = np.argwhere(mask)[int(np.argmin(away))] + (rows.start, columns.start)
         glimpse = Glimpse.at(view, (int(nearest[0]), int(nearest[1])), words, self._outline)
         seen = glimpse is not None and glimpse.hidden <= _HIDDEN and glimpse.fits()
-        return glimpse.target if seen else known.target
+        return glimpse.target if seen and _alike(glimpse.target, known.target) else known.target
 
     def _unseen(self, words: str, known: Sighting, robot: np.ndarray) -> Target:
         """Not in sight: behind the robot it may still be where it was; in plain view it is gone."""
         if robot.any():
             return known.target
         raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is no longer where it was")
+
+
+def _alike(now: Target, before: Target) -> bool:
+    """Of about the same extents: another thing of the same colour is another thing."""
+    sizes = np.sort(now.size[:2]), np.sort(before.size[:2])
+    return bool((np.abs(sizes[0] - sizes[1]) < 0.4 * sizes[1] + 0.006).all())
 
 
 def _same(first: CameraPoint, second: CameraPoint) -> bool:

@@ -18,6 +18,7 @@ from tandem.policies.motion.targets.view import View
 
 _HOLES = ("hole", "socket")  # what a peg goes into: its mouth counts, not its bottom
 _CONTAINERS = (*_HOLES, "bin", "box", "slot", "tray", "pocket", "fixture", "drawer", "bowl", "basket")
+_RATIOS = {"cube": (1.0, 1.35), "cylinder": (1.0, 1.35), "brick": (1.3, np.inf)}  # length to width, by word
 _COLOURED = 0.08  # share of a thing's pixels that have the colour by which it is called
 _TABLE_M, _LARGEST_M = 0.004, 0.25  # a level region of this height and size is the table
 _FEWEST = 20  # pixels of one colour
@@ -90,7 +91,12 @@ class Glimpse:
             pixels = self.view.rgb[self.region.pixels[:, 0], self.region.pixels[:, 1]]
             if colours.has_colour(pixels, name).mean() < _COLOURED or self.container:
                 return False
-        return True
+        return self._has_shape()
+
+    def _has_shape(self) -> bool:
+        ratio = float(self.target.size[0] / max(self.target.size[1], 1e-3))
+        lowest, highest = next((span for word, span in _RATIOS.items() if word in self.words), (0.0, np.inf))
+        return lowest <= ratio <= highest
 
     def _is_table(self) -> bool:
         flat = self.target.rim_z_m < _TABLE_M

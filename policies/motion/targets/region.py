@@ -47,7 +47,8 @@ def window(view: View, row: int, column: int, reach_m: float = _REACH_M) -> tupl
     """The part of the picture that can show things within a distance of what a pixel shows."""
     radius = int(np.ceil(reach_m / view.pixel_size_m(row, column)))
     height, width = view.depth.shape
-    return slice(max(0, row - radius), min(height, row + radius)), slice(max(0, column - radius), min(width, column + radius))
+    rows = slice(max(0, row - radius), min(height, row + radius))
+    return rows, slice(max(0, column - radius), min(width, column + radius))
 
 
 def colour_at(view: View, row: int, column: int) -> np.ndarray:
@@ -83,7 +84,8 @@ def grow(view: View, row: int, column: int, robot: np.ndarray | None = None) -> 
     own = connected((mask | level) & free, inside)
     points = view.points[rows, columns][own].astype(np.float64)
     return Region(
-        points, seed, chroma, colour_at(view, row, column), view.points[rows, columns][free & ~own], np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
+        points, seed, chroma, colour_at(view, row, column), view.points[rows, columns][free & ~own].astype(np.float64),
+        np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
         _footprints(view, points, view.depth[rows, columns][own]), _touching(own, robot),
     )
 
