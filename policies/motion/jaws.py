@@ -12,7 +12,7 @@ import numpy as np
 from tandem.bridge.contract import BodySpec, InvalidSpec
 
 CLEARANCE_M = 0.003  # between an object and a finger on the way down
-_SAMPLES = 21
+_SAMPLES = 41
 
 
 class Jaws:
@@ -29,8 +29,7 @@ class Jaws:
     def __init__(self, spec: BodySpec, model: mujoco.MjModel):
         self._model, self._actuator = model, _gripper_actuator(spec, model)
         self._openings = np.linspace(0.0, 1.0, _SAMPLES)
-        faces = [self._faces(spec.tool_site, opening) for opening in self._openings]
-        self._low, self._high = np.array(faces).T
+        self._low, self._high = self._all_faces(spec.tool_site).T
         self._widths = np.maximum.accumulate(self._high - self._low)
 
     def place(self, data: mujoco.MjData, opening: float) -> None:
@@ -46,14 +45,25 @@ class Jaws:
         joints, shares = model.wrap_objid[first : first + count], model.wrap_prm[first : first + count]
         data.qpos[model.jnt_qposadr[joints]] = value / shares.sum()
 
-    def _faces(self, tool_site: str, opening: float) -> tuple[float, float]:
-        """Where along the tool's y the faces of the two fingers are at an opening, m."""
-        data, site = mujoco.MjData(self._model), self._model.site(tool_site).id
-        self.place(data, float(opening))
-        mujoco.mj_kinematics(self._model, data)
-        side = data.site_xmat[site].reshape(3, 3)[:, 1]
-        start = data.site_xpos[site]
-        return -_ray(self._model, data, start, -side), _ray(self._model, data, start, side)
+    def _all_faces(self, tool_site: str) -> np.ndarray:
+        """(T, 2) where along the tool's y the faces of the two fingers are, from closed to open, m.
+
+        From open to closed, each time from the middle of the gap before: a moving jaw may pass the tool's own axis.
+        """
+        data, site, middle, gap = mujoco.MjData(self._model), self._model.site(tool_site).id, 0.0, np.inf
+        faces = []
+        for opening in self._openings[::-1]:
+            self.place(data, float(opening))
+            mujoco.mj_kinematics(self._model, data)
+            side = data.site_xmat[site].reshape(3, 3)[:, 1]
+            start = data.site_xpos[site] + middle * side
+            low = middle - _ray(self._model, data, start, -side)
+            high = middle + _ray(self._model, data, start, side)
+            if high - low > gap:  # closed: the ray began within a finger
+                low = high = middle
+            faces.append((low, high))
+            middle, gap = (low + high) / 2, high - low
+        return np.array(faces[::-1])
 
     @property
     def widest_m(self) -> float:

@@ -47,6 +47,11 @@ class Memory:
     command: np.ndarray | None = None  # (n + 1,) the last action handed out
     landmarks: dict[str, Target] = field(default_factory=dict)  # where things were seen, by their words
 
+    def forget(self) -> None:
+        """A new episode: nothing of the last one holds."""
+        self.held = self.command = None
+        self.landmarks.clear()
+
     def see(self, words: str, target: Target) -> None:
         """Remember where a thing is."""
         self.landmarks[words] = target

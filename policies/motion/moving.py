@@ -11,7 +11,7 @@ from tandem.bridge.contract import SkillFailed, Subgoal, Target
 from tandem.policies.motion.motion import Motion
 from tandem.policies.motion.mover import Mover
 
-STILL_M_S = 0.008
+STILL_M_S, JUMP_M_S = 0.008, 0.25
 _WATCH_S = 0.65  # looks before the arm itself comes between the camera and the thing
 
 
@@ -48,8 +48,8 @@ class Watch:
 
     @property
     def moves(self) -> bool:
-        """Faster than anything that stands still seems to move."""
-        return float(np.linalg.norm(self.velocity)) > STILL_M_S
+        """Faster than what stands still seems to be, slower than what was knocked or moved by hand."""
+        return bool(STILL_M_S < np.linalg.norm(self.velocity) < JUMP_M_S)
 
     def glance(self) -> bool:
         """An `until` for motions: looks while it is early, and never ends the motion."""

@@ -66,10 +66,11 @@ class MotionPolicy:
         self.privileged = targets.privileged
         self.memory = Memory()
         self._mover = Mover(Arm(spec), targets, pace or Pace(), self.memory)
+        self._now_s = 0.0
         self.reset(0)
 
     def reset(self, epoch: int) -> None:
-        """Drop the present skill. What is in the hand is remembered: the hand still holds it."""
+        """Drop the present skill. What is in the hand, and where things stand, is remembered until time runs back."""
         self._epoch, self._request = epoch, 0
         self._subgoal: Subgoal | None = None
         self._moves: Moves | None = None
@@ -86,6 +87,9 @@ class MotionPolicy:
         """
         keys.validate(observation, self.spec)
         time_s = float(observation[keys.TIME][0])
+        if time_s < self._now_s:
+            self.memory.forget()
+        self._now_s = time_s
         if self._moves is None or subgoal != self._subgoal:
             self._begin(observation, subgoal, time_s)
         else:

@@ -18,7 +18,7 @@ from tandem.policies.motion.skills.intercept import intercept
 
 _MOVED_M, _TURNED_RAD = 0.004, 0.06
 _ARRIVAL_S = 1.5  # from deciding on a grasp to hovering over it
-_WAIT_STEPS, _GLANCE_STEPS = 8, 4
+_WAIT_STEPS, _GLANCE_STEPS, _TRIES = 8, 4, 4
 
 
 def pick(mover: Mover, subgoal: Subgoal) -> Moves:
@@ -42,26 +42,28 @@ def pick(mover: Mover, subgoal: Subgoal) -> Moves:
 
 def _approach(mover: Mover, watch: Watch, clutter: Clutter) -> Generator[Motion, None, Grasp]:
     """Hover over the object; again if it has moved meanwhile. Gives the grasp that was decided on."""
-    grasp = yield from _reachable(mover, watch, clutter)
-    for _ in range(4):
+    for _ in range(_TRIES):
+        aim, grasp = yield from _decided(mover, watch, clutter)
         yield from mover.travel(
             grasp.hover, "approach", seed=grasp.q, opening=grasp.opening, look=_GLANCE_STEPS, until=watch.glance
         )
         yield from mover.settle("approach")
-        before = watch.target
         watch.look()
-        if watch.moves or not _has_moved(before, watch.target):
+        if watch.moves:  # or was moved once: two more looks tell
+            yield from mover.hold(_GLANCE_STEPS, "approach")
+            watch.look()
+        if watch.moves or not _has_moved(aim, watch.target):
             break
-        grasp = grasping.choose(watch.expected(), mover.arm, mover.q, clutter)
     yield from mover.open_hand("approach", grasp.opening)
     return grasp
 
 
-def _reachable(mover: Mover, watch: Watch, clutter: Clutter) -> Generator[Motion, None, Grasp]:
-    """A grasp of where the object will be; one that is on its way is waited for, one that rests out of reach is not."""
+def _decided(mover: Mover, watch: Watch, clutter: Clutter) -> Generator[Motion, None, tuple[Target, Grasp]]:
+    """Where the object will be, and a grasp there; one that comes into reach is waited for, one that rests is not."""
     while True:
+        aim = watch.expected(_ARRIVAL_S)
         try:
-            return grasping.choose(watch.expected(_ARRIVAL_S), mover.arm, mover.q, clutter)
+            return aim, grasping.choose(aim, mover.arm, mover.q, clutter)
         except SkillFailed as failure:
             if failure.code is not FailureCode.UNREACHABLE:
                 raise

@@ -71,7 +71,7 @@ class View:
         if not (row < height and column < width):
             raise SkillFailed(
                 FailureCode.OBJECT_NOT_FOUND,
-                f"the point ({point.u:.0f}, {point.v:.0f}) lies outside the {width}x{height} of camera {point.camera!r}",
+                f"({point.u:.0f}, {point.v:.0f}) lies outside the {width}x{height} pixels of camera {point.camera!r}",
             )
         if not self.depth[row, column] > 0:
             raise SkillFailed(
