@@ -15,7 +15,7 @@ import numpy as np
 
 from tandem.bridge.contract import BodySpec, FailureCode, InvalidSpec, SkillFailed
 from tandem.policies.motion.jaws import Jaws
-from tandem.policies.motion.pose import wrapped
+from tandem.policies.motion.pose import closing_yaw, wrapped
 
 LIMIT_MARGIN_RAD = 0.01
 POSITION_TOLERANCE_M = 5e-5
@@ -49,7 +49,7 @@ class Arm:
         self._frame = mink.FrameTask(spec.tool_site, "site", position_cost=1.0, orientation_cost=weight)
         self._posture = mink.PostureTask(self.model, cost=1e-3 if self.exact else 1e-6)
         self._limits = [mink.ConfigurationLimit(self.model)]
-        self._pan = self._pan_direction()
+        self._pan, self._roll = self._vertical_axis(0), self._vertical_axis(-1)
 
     def _model_limits(self) -> None:
         for name, low, high in zip(
@@ -61,10 +61,10 @@ class Arm:
         self.low = self.spec.position_low + LIMIT_MARGIN_RAD
         self.high = self.spec.position_high - LIMIT_MARGIN_RAD
 
-    def _pan_direction(self) -> float:
-        """+1 or -1 when the first joint turns about the base's z axis, 0 when it does not."""
+    def _vertical_axis(self, joint: int) -> float:
+        """+1 or -1 when a joint turns about the base's z axis at the rest pose, 0 when it does not."""
         self._set(self.spec.home)
-        axis = self._configuration.data.xaxis[self.model.joint(self.spec.joint_names[0]).id]
+        axis = self._configuration.data.xaxis[self.model.joint(self.spec.joint_names[joint]).id]
         return float(np.sign(axis[2])) if abs(axis[2]) > 0.99 else 0.0
 
     def _set(self, q: np.ndarray) -> None:
@@ -123,15 +123,23 @@ class Arm:
         return moved < 1e-3 and bool(np.linalg.norm(error[3:5]) <= MAX_TILT_RAD) and abs(error[5]) <= MAX_TURN_RAD
 
     def seeds(self, T_base_tool: np.ndarray, near: np.ndarray) -> list[np.ndarray]:
-        """Where to start searching: near a given configuration, and at the rest pose turned towards the goal."""
+        """Where to start searching: at the rest pose turned towards the goal and rolled as it is, and near a pose."""
         rest = self.spec.home
-        if not self._pan:
-            return [near, rest]
         here = self.fk(rest)
-        turn = wrapped(np.arctan2(T_base_tool[1, 3], T_base_tool[0, 3]) - np.arctan2(here[1, 3], here[0, 3]))
         turned = rest.copy()
+        azimuths = (np.arctan2(pose[1, 3], pose[0, 3]) for pose in (T_base_tool, here))
+        turn = wrapped(next(azimuths) - next(azimuths)) if self._pan else 0.0
         turned[0] = np.clip(rest[0] + self._pan * turn, self.low[0], self.high[0])
-        return [turned, near, rest]
+        roll = wrapped(closing_yaw(T_base_tool) - closing_yaw(here) - turn) * self._roll
+        return [self._rolled(turned, roll), near, rest]
+
+    def _rolled(self, q: np.ndarray, roll_rad: float) -> np.ndarray:
+        """The last joint turned by an angle, or the other way round where its range ends."""
+        rolled, last = q.copy(), len(q) - 1
+        angles = [q[last] + roll_rad + turn for turn in (0.0, -2 * np.pi, 2 * np.pi)]
+        within = [angle for angle in angles if self.low[last] <= angle <= self.high[last]]
+        rolled[last] = min(within, key=abs, default=q[last])
+        return rolled
 
     def reach(self, T_base_tool: np.ndarray, near: np.ndarray) -> np.ndarray:
         """The joint positions (n,) for a pose that are nearest to `near`. Raises `SkillFailed` (`UNREACHABLE`)."""

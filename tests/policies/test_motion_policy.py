@@ -80,10 +80,12 @@ def test_pick_and_place_go_through_their_phases_and_remember_what_is_held(make):
     assert _run(policy, body, PICK) == ["approach", "descend", "grasp", "lift", "done"]
     assert policy.memory.held.words == "cube"
     tool = body.observe()["tool_pose"][:3]
-    assert np.linalg.norm(tool[:2] - [0.45, 0.1]) < 1e-3 and tool[2] > 0.08
+    assert np.linalg.norm(tool[:2] - [0.45, 0.1]) < 1e-3
+    assert tool[2] > 0.08
     body.between_m = lambda tool, time_s: 0.04
     assert _run(policy, body, PLACE, epoch=2)[:4] == ["transport", "place", "release", "retreat"]
-    assert policy.memory.held is None and body.opening == pytest.approx(1.0)
+    assert policy.memory.held is None
+    assert body.opening == pytest.approx(1.0)
     assert np.linalg.norm(policy.memory.landmarks["cube"].surface[:2] - BIN.surface[:2]) < 0.01
 
 

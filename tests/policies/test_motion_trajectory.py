@@ -38,7 +38,8 @@ def test_joint_moves_respect_velocity_acceleration_and_jerk(start, goal):
 def test_a_line_runs_forward_only_and_no_faster_than_asked(length, speed):
     along = distance(length, Pace.line(speed), DT)
     steps = np.diff(np.concatenate([[0.0], along]))
-    assert np.all(steps >= -1e-9) and along[-1] == length
+    assert np.all(steps >= -1e-9)
+    assert along[-1] == length
     assert steps.max() <= speed * DT * 1.001 + 1e-9
 
 
@@ -51,7 +52,8 @@ def test_a_moving_arm_comes_to_rest():
 
 
 def test_from_a_velocity_to_a_goal_starts_with_that_velocity():
-    path = joint_move(np.zeros(2), np.array([0.3, 0.1]), Limits(*np.full((3, 2), 4.0)), 0.01, velocity=np.array([0.5, 0.0]))
+    limits, velocity = Limits(*np.full((3, 2), 4.0)), np.array([0.5, 0.0])
+    path = joint_move(np.zeros(2), np.array([0.3, 0.1]), limits, 0.01, velocity=velocity)
     assert path[0, 0] == pytest.approx(0.005, rel=0.05)
 
 

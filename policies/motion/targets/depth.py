@@ -91,7 +91,7 @@ class DepthTargets:
         best: Glimpse | None = None
         for view in (view for view in reversed(self._views) if view.camera.name == point.camera):
             glimpse = Glimpse.at(view, view.pixel(point), words, self._outline)
-            if glimpse is not None and not glimpse.fits():
+            if glimpse is not None and not glimpse.fits_colour():
                 glimpse = self._by_colour(view, glimpse, words)
             if glimpse is not None and (best is None or glimpse.hidden < best.hidden - _HIDDEN):
                 best = glimpse

@@ -78,20 +78,22 @@ class Glimpse:
 
     @property
     def hidden(self) -> float:
-        """Share of its border behind the robot."""
-        return self.region.hidden
+        """Share of its border behind the robot; all of it when what is seen has not the shape that the words name."""
+        return self.region.hidden if self._has_shape() else 1.0
 
     def fits(self) -> bool:
-        """Whether it can be what the words mean: of the colour and the kind that they name, and not the table."""
+        """Whether it can be what the words mean: neither the table nor of another colour, kind or shape."""
+        return self.fits_colour() and self._has_shape()
+
+    def fits_colour(self) -> bool:
+        """The same, whatever its shape: part of it may be hidden."""
         if self._is_table():
             return False
         name = colours.named_in(self.words)
-        hollow = any(word in self.words for word in _CONTAINERS)
-        if name is not None and not hollow:
-            pixels = self.view.rgb[self.region.pixels[:, 0], self.region.pixels[:, 1]]
-            if colours.has_colour(pixels, name).mean() < _COLOURED or self.container:
-                return False
-        return self._has_shape()
+        if name is None or any(word in self.words for word in _CONTAINERS):
+            return True
+        pixels = self.view.rgb[self.region.pixels[:, 0], self.region.pixels[:, 1]]
+        return bool(colours.has_colour(pixels, name).mean() >= _COLOURED and not self.container)
 
     def _has_shape(self) -> bool:
         ratio = float(self.target.size[0] / max(self.target.size[1], 1e-3))
