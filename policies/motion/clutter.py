@@ -37,6 +37,8 @@ class Clutter:
         if camera is None:
             return cls(np.zeros((0, 3)))
         view = View.take(observation, camera, arm)
+        if view.blind:
+            return cls(np.zeros((0, 3)))
         row, column = view.project(target.surface)
         radius = int(_AROUND_M * camera.intrinsics[0, 0] / np.linalg.norm(target.surface - view.T_base_camera[:3, 3]))
         rows = slice(max(0, row - radius), max(0, row + radius))

@@ -36,7 +36,9 @@ _STALL = 0.012  # opening per look below which the fingers have stopped
 _TURN_M = 0.12  # metres of path that a radian of turning counts as
 _CORRIDOR_M = 0.10
 _SINK_M = 0.02
+_GIVE_UP_M = 0.06
 _AWAY_RAD = 0.2  # from the rest pose
+_LOOKS, _WAIT_S = 4, 0.8
 _THERE_M, _TURNED_RAD = 0.0005, 0.005
 
 
@@ -46,6 +48,9 @@ class Remembering(Protocol):
 
     def moved(self, words: str, target: Target) -> None:
         """It is there now."""
+
+    def doubt(self, words: str) -> None:
+        """It was not where it was believed to be: only a look tells where it is."""
 
 
 class Mover:
@@ -123,12 +128,6 @@ class Mover:
             self.memory.held = None
             raise SkillFailed(FailureCode.PRECONDITION_FAILED, f"{skill} needs a held object; the gripper is empty")
 
-    def require_still_held(self, during: str) -> None:
-        """Raise `OBJECT_LOST` when the fingers have closed on nothing since."""
-        if not self.holding:
-            self.memory.held = None
-            raise SkillFailed(FailureCode.OBJECT_LOST, f"the object slipped out of the gripper during {during}")
-
     def locate(self, subgoal: Subgoal, words: str, point: str = "point") -> Target:
         """The target that two arguments of a subgoal stand for, in the newest observation."""
         name = str(subgoal.arguments[words])
@@ -138,15 +137,18 @@ class Mover:
         return target
 
     def find(self, subgoal: Subgoal, words: str, point: str = "point") -> Generator[Motion, None, Target]:
-        """As `locate`; where nothing is in sight, out of the way first, and look again."""
-        try:
-            return self.locate(subgoal, words, point)
-        except SkillFailed:
-            away = float(np.abs(self.q - self.spec.home).max()) > _AWAY_RAD
-            if self.targets.privileged or not away:
-                raise
-        yield from self.rest("look")
-        return self.locate(subgoal, words, point)
+        """As `locate`; where nothing is in sight, out of the way first, then wait a little, and look again."""
+        for look in range(_LOOKS):
+            try:
+                return self.locate(subgoal, words, point)
+            except SkillFailed:
+                if self.targets.privileged or look == _LOOKS - 1:
+                    raise
+            if np.abs(self.q - self.spec.home).max() > _AWAY_RAD:
+                yield from self.rest("look")
+            else:
+                yield from self.hold(round(_WAIT_S / self.spec.dt_s), "look")
+        raise AssertionError("the last look either returns or raises")
 
     def clutter(self, target: Target) -> Clutter:
         """What is seen around a target now."""
@@ -162,6 +164,12 @@ class Mover:
         self.memory.see(words, target)
         if isinstance(self.targets, Remembering):
             self.targets.moved(words, target)
+
+    def doubt(self, words: str) -> None:
+        """Tell the source of targets that a thing was not where it was believed to be."""
+        self.memory.landmarks.pop(words, None)
+        if isinstance(self.targets, Remembering):
+            self.targets.doubt(words)
 
     # Motions.
 
@@ -321,6 +329,18 @@ class Mover:
         steps = max(2, int(np.ceil(begin * self.pace.close_s / self.spec.dt_s)))
         yield from self.hold(steps, phase, opening=np.linspace(begin, 0.0, steps + 1)[1:], loaded=True)
         yield from self._until_stalled(phase)
+
+    def keep_holding(self, during: str) -> Moves:
+        """Nothing while the object is held; else clear the hand and raise `OBJECT_LOST`."""
+        if not self.holding:
+            yield from self.give_up(FailureCode.OBJECT_LOST, f"the object slipped out of the gripper during {during}")
+
+    def give_up(self, code: FailureCode, detail: str) -> Moves:
+        """Rise out of the way, open the hand, and raise `SkillFailed`: the next try starts from free space."""
+        self.memory.held = None
+        yield from self.rise(float(self.pose[2, 3]) + _GIVE_UP_M, "give up", loaded=True)
+        yield from self.open_hand("give up")
+        raise SkillFailed(code, detail)
 
     def _until_stalled(self, phase: str) -> Moves:
         before = [np.inf, np.inf]

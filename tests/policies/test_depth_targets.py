@@ -213,3 +213,29 @@ def test_nothing_at_the_point_is_told(spec):
     assert failed.value.code is FailureCode.OBJECT_NOT_FOUND
     with pytest.raises(SkillFailed, match="no camera point"):
         DepthTargets(spec).locate("wrench", None, _look(spec, []))
+
+
+def test_a_blind_camera_is_told_and_an_older_look_serves(spec):
+    targets, boxes = DepthTargets(spec), [Box((0.45, 0.0, 0.02), (0.04, 0.04, 0.04), 0.2, RED)]
+    point = _point(spec, (0.45, 0.0, 0.04))
+
+    def black(time_s):
+        picture = _look(spec, boxes, time_s)
+        return {**picture, **{key: np.zeros_like(picture[key]) for key in ("depth.front", "image.front")}}
+
+    with pytest.raises(SkillFailed, match="blind"):
+        targets.locate("red cube", point, black(0.0))
+    before = targets.locate("red cube", point, _look(spec, boxes, 0.5))
+    assert np.array_equal(targets.locate("red cube", point, black(1.0)).surface, before.surface)
+
+
+def test_what_is_in_doubt_must_be_seen(spec):
+    targets, size = DepthTargets(spec), (0.04, 0.04, 0.04)
+    point = _point(spec, (0.45, 0.0, 0.04))
+    targets.locate("red cube", point, _look(spec, [Box((0.45, 0.0, 0.02), size, 0.2, RED)]))
+    targets.doubt("red cube")
+    half = _look(spec, [Box((0.45, 0.0, 0.02), (0.04, 0.015, 0.04), 0.2, RED)], 0.5)
+    with pytest.raises(SkillFailed, match="not in sight"):
+        targets.locate("red cube", point, half)
+    again = targets.locate("red cube", point, _look(spec, [Box((0.47, 0.0, 0.02), size, 0.2, RED)], 1.0))
+    assert again.surface[0] == pytest.approx(0.47, abs=0.003)

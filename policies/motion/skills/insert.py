@@ -30,7 +30,7 @@ def insert(mover: Mover, subgoal: Subgoal) -> Moves:
     above = over(mover, mouth, float(target.surface[2]) + held.below_m)
     yield from mover.travel(above, "transport", floor_m=float(above[2, 3]))
     yield from mover.settle("transport")
-    mover.require_still_held("transport")
+    yield from mover.keep_holding("transport")
     yield from mover.line(moved(mouth, np.array([0.0, 0.0, _ABOVE_M])), "insert")
     yield from mover.settle("insert")
     bottom = _lowest(mover, target, held)
@@ -39,7 +39,7 @@ def insert(mover: Mover, subgoal: Subgoal) -> Moves:
             break
         yield from _feel(mover, moved(mouth, np.array([*offset, 0.0])), target, held)
     yield from _down(mover, at_height(mover.pose, bottom))
-    mover.require_still_held("insert")
+    yield from mover.keep_holding("insert")
     depth = _depth(mover, target, held)
     goal = mover.measured_pose
     yield from let_go(mover, held, goal, float(above[2, 3]))

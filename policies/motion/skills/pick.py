@@ -17,6 +17,7 @@ from tandem.policies.motion.moving import Watch
 from tandem.policies.motion.skills.intercept import intercept
 
 _MOVED_M, _TURNED_RAD = 0.004, 0.06
+_THINNER = 0.4  # of the width that was expected: that is no grasp of it
 _ARRIVAL_S = 1.5  # from deciding on a grasp to hovering over it
 _WAIT_STEPS, _GLANCE_STEPS, _TRIES = 8, 4, 4
 
@@ -33,11 +34,11 @@ def pick(mover: Mover, subgoal: Subgoal) -> Moves:
         yield from mover.line(grasp.pose, "descend", speed_m_s=mover.pace.line_m_s / 2)
         yield from mover.settle("descend")
         yield from mover.close_hand("grasp")
-    _require_grasped(mover, grasp, str(subgoal.arguments["object"]))
+    yield from _check_grasp(mover, grasp, str(subgoal.arguments["object"]))
     mover.memory.take(_held(mover, subgoal, watch.target, grasp))
     yield from mover.rise(float(grasp.hover[2, 3]), "lift")
     yield from mover.settle("lift")
-    mover.require_still_held("lift")
+    yield from mover.keep_holding("lift")
 
 
 def _approach(mover: Mover, watch: Watch, clutter: Clutter) -> Generator[Motion, None, Grasp]:
@@ -79,11 +80,12 @@ def _has_moved(before: Target, now: Target) -> bool:
     return shift or abs(turn) > _TURNED_RAD
 
 
-def _require_grasped(mover: Mover, grasp: Grasp, words: str) -> None:
-    if not mover.holding or mover.width_m < 0.4 * grasp.width_m:
-        raise SkillFailed(
-            FailureCode.GRASP_FAILED,
-            f"the fingers closed to {mover.width_m * 1e3:.0f} mm where {words!r} is {grasp.width_m * 1e3:.0f} mm wide",
+def _check_grasp(mover: Mover, grasp: Grasp, words: str) -> Moves:
+    if not mover.holding or mover.width_m < _THINNER * grasp.width_m:
+        mover.doubt(words)
+        closed, wide = mover.width_m * 1e3, grasp.width_m * 1e3
+        yield from mover.give_up(
+            FailureCode.GRASP_FAILED, f"the fingers closed to {closed:.0f} mm where {words!r} is {wide:.0f} mm wide"
         )
 
 

@@ -45,12 +45,12 @@ def set_down(mover: Mover, target: Target, held: Held, goal: np.ndarray, phase: 
     above = over(mover, goal, target.rim_z_m + held.below_m)
     yield from mover.travel(above, "transport", floor_m=float(above[2, 3]))
     yield from mover.settle("transport")
-    mover.require_still_held("transport")
+    yield from mover.keep_holding("transport")
     near = at_height(goal, min(float(goal[2, 3]) + 0.02, float(above[2, 3])))
     yield from mover.line(near, phase)
     yield from mover.line(goal, phase, speed_m_s=mover.pace.careful_m_s, loaded=True)
     yield from mover.settle(phase, loaded=True)
-    mover.require_still_held(phase)
+    yield from mover.keep_holding(phase)
     yield from let_go(mover, held, goal, float(above[2, 3]))
 
 

@@ -28,11 +28,12 @@ _SEARCH_M, _SAME_HEIGHT_M = 0.15, 0.02
 
 @dataclass
 class Sighting:
-    """What is known of a thing: the camera point it was first seen at, its colour there, and where it was last."""
+    """What is known of a thing: where it was first seen and in what colour, where it was last, and if in doubt."""
 
     point: CameraPoint
     colour: np.ndarray
     target: Target
+    doubted: bool = False
 
 
 class DepthTargets:
@@ -60,6 +61,11 @@ class DepthTargets:
         if words in self._known:
             self._known[words].target = target
 
+    def doubt(self, words: str) -> None:
+        """The policy did not find a thing where it was believed to be: memory does not count until it is seen again."""
+        if words in self._known:
+            self._known[words].doubted = True
+
     def locate(self, words: str, point: CameraPoint | None, observation: Observation) -> Target:
         """The target at a camera point. Raises `SkillFailed` (`OBJECT_NOT_FOUND`) and `UnknownName` (camera)."""
         known = self._known.get(words)
@@ -67,7 +73,11 @@ class DepthTargets:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"no camera point was given for {words!r}")
         self._look(known.point.camera if point is None else point.camera, observation)
         if known is not None and (point is None or _same(known.point, point)):
-            known.target = self._again(words, known)
+            seen = self._again(words, known)
+            if seen is None and known.doubted:
+                raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is not where it was, and not in sight")
+            if seen is not None:
+                known.target, known.doubted = seen, False
             return known.target
         found = self._at(words, point)
         self._known[words] = Sighting(point, found.region.colour, found.target)
@@ -80,11 +90,16 @@ class DepthTargets:
         views = self._views
         if views and views[-1].time_s == time_s and views[-1].camera.name == camera:
             return
+        view = View.take(observation, self._spec.camera(camera), self._arm)
+        if not views and view.blind:
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"camera {camera!r} is blind: its picture has no depth")
+        if view.blind:
+            return
         if len(views) > 1 and views[-1].time_s - views[-2].time_s < _APART_S:
             views.pop()  # a glance while the arm was at work
         if len(views) == _VIEWS:
             del views[1]  # the first look, before the arm did anything, stays
-        views.append(View.take(observation, self._spec.camera(camera), self._arm))
+        views.append(view)
 
     def _at(self, words: str, point: CameraPoint) -> Glimpse:
         """What a point shows in the newest look in which the robot hides nothing of it, else in the best."""
@@ -112,31 +127,27 @@ class DepthTargets:
         start = stale.region.seed
         return min(fitting, key=lambda found: float(np.linalg.norm(found.target.surface - start)), default=None)
 
-    def _again(self, words: str, known: Sighting) -> Target:
-        """Where a thing is now that was seen before: nearest to where it was, of the same colour."""
+    def _again(self, words: str, known: Sighting) -> Target | None:
+        """Where a thing is now that was seen before: nearest to where it was, of the same colour. None if unseen."""
         view = self._views[-1]
         row, column = view.project(known.target.surface)
         height, width = view.depth.shape
-        if not (0 <= row < height and 0 <= column < width):
-            return known.target
+        if not (0 <= row < height and 0 <= column < width and view.depth[row, column] > 0):
+            return None
         rows, columns = window(view, row, column, _SEARCH_M + float(max(known.target.size[:2])))
         robot = self._outline.hides(view, rows, columns)
         points = view.points[rows, columns]
         mask = alike(view, rows, columns, known.colour) & ~robot
         mask &= np.abs(points[..., 2] - known.target.surface[2]) < _SAME_HEIGHT_M
         if not mask.any():
-            return self._unseen(words, known, robot)
+            if robot.any():  # behind which it may still be
+                return None
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is no longer where it was")
         away = np.linalg.norm(points[mask] - known.target.surface, axis=1)
         nearest = np.argwhere(mask)[int(np.argmin(away))] + (rows.start, columns.start)
         glimpse = Glimpse.at(view, (int(nearest[0]), int(nearest[1])), words, self._outline)
         seen = glimpse is not None and glimpse.hidden <= _HIDDEN and glimpse.fits()
-        return glimpse.target if seen and _alike(glimpse.target, known.target) else known.target
-
-    def _unseen(self, words: str, known: Sighting, robot: np.ndarray) -> Target:
-        """Not in sight: behind the robot it may still be where it was; in plain view it is gone."""
-        if robot.any():
-            return known.target
-        raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is no longer where it was")
+        return glimpse.target if seen and _alike(glimpse.target, known.target) else None
 
 
 def _alike(now: Target, before: Target) -> bool:

@@ -11,6 +11,8 @@ from tandem.bridge.contract import CameraPoint, CameraSpec, FailureCode, Observa
 from tandem.bridge.contract import observation as keys
 from tandem.policies.motion.kinematics import Arm
 
+_SEEING = 0.2  # share of the pixels with depth below which a camera is blind
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -46,6 +48,11 @@ class View:
             mount @ camera.T_mount_camera, q, float(observation[keys.GRIPPER_OPENING][0]),
             float(observation[keys.TIME][0]),
         )
+
+    @property
+    def blind(self) -> bool:
+        """The picture has next to no depth: a camera that is covered or broken."""
+        return bool(np.count_nonzero(self.depth) < _SEEING * self.depth.size)
 
     @cached_property
     def points(self) -> np.ndarray:
