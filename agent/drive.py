@@ -15,6 +15,7 @@ from tandem.bridge.contract import (
     Event,
     EventKind,
     FailureCode,
+    InvalidOption,
     Observation,
     SkillFailed,
     StaleObservation,
@@ -44,15 +45,22 @@ class Drive:
         self._start_s = math.nan
 
     def start(
-        self, instruction: str, seed: int | None, options: Mapping[str, Any] | None, manifest: Mapping[str, Any]
-    ) -> None:
-        """Reset the body. Until the first action its command is the pose in which it stands."""
-        first, _ = self._body.reset(seed=seed, options=options)
+        self, instruction: str | None, seed: int | None, options: Mapping[str, Any] | None, manifest: Mapping[str, Any]
+    ) -> str:
+        """Reset the body. Until the first action its command is the pose in which it stands.
+
+        Returns the instruction: the one given, or else the one that the body's reset tells.
+        """
+        first, info = self._body.reset(seed=seed, options=options)
+        instruction = instruction or info.get("instruction")
+        if not instruction:
+            raise InvalidOption("no instruction: this body has none of its own, so give one in plain words")
         self.spec = self._body.spec
         observation.validate(first, self.spec)
         self.observation, self._start_s = first, float(first["time"][0])
         self._command = self._standing()
         self._broadcast.start(EpisodeStart(instruction, self.spec, first, manifest))
+        return instruction
 
     def _standing(self) -> np.ndarray | None:
         """The measured pose as a command; None where a third party's layout has no such thing."""

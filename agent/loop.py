@@ -69,21 +69,21 @@ class Agent:
         self.clock, self.limits, self.subscribers = clock or Lockstep(), limits or Limits(), tuple(subscribers)
 
     def run(
-        self, instruction: str, *, seed: int | None, options: Mapping[str, Any] | None = None,
+        self, instruction: str | None = None, *, seed: int | None, options: Mapping[str, Any] | None = None,
         manifest: Mapping[str, Any] | None = None, expected: bool | None = None,
     ) -> EpisodeResult:
         """One episode. Failures of the task, of the body and Ctrl-C are results; mistakes in programs are raised.
 
         Args:
-            instruction: the task in plain words.
+            instruction: the task in plain words; None takes the one that the body's reset tells, if it has a task.
             seed: for the body's reset.
             options: for the body's reset.
             manifest: what the log keeps to make the episode again, plain types.
             expected: whether the instruction is feasible at all, None when unknown.
         """
-        episode, mistake = _Episode(self, instruction), None
+        episode, mistake = _Episode(self), None
         try:
-            episode.drive.start(instruction, seed, options, manifest or {})
+            episode.instruction = episode.drive.start(instruction, seed, options, manifest or {})
             ending = episode.pursue()
         except NAMED as error:
             ending = Ending(False, code_of(error), words_of(error))
@@ -99,8 +99,8 @@ class Agent:
 class _Episode:
     """One run of an agent: the loop itself."""
 
-    def __init__(self, agent: Agent, instruction: str):
-        self.agent, self.instruction = agent, instruction
+    def __init__(self, agent: Agent):
+        self.agent, self.instruction = agent, ""
         self.broadcast = Broadcast(agent.subscribers)
         self.drive = Drive(agent.body, self.broadcast, agent.limits.steps)
         self.budget, self.epoch = Budget(agent.limits), 0

@@ -41,7 +41,8 @@ def command_line(benchmark: Benchmark, json: Annotated[Path | None, tyro.conf.ar
 
 if __name__ == "__main__":
     try:
-        sys.exit(tyro.cli(command_line, description=__doc__, config=(tyro.conf.OmitSubcommandPrefixes,)))
+        anywhere = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)  # --json after the name, too
+        sys.exit(tyro.cli(command_line, description=__doc__, config=anywhere))
     except TandemError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(2)

@@ -19,7 +19,6 @@ from tandem.bridge.contract import (
     EpisodeResult,
     Planner,
     Policy,
-    Subgoal,
     Subscriber,
     UnknownName,
     Verifier,
@@ -32,7 +31,6 @@ from tandem.sim.disturbances import disturbance_named
 from tandem.sim.scene import Rates
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import Wish, task_named
-from tandem.sim.truth import Truth
 
 PLANNERS = ("scripted",)
 POLICIES = ("motion", "demonstrator")
@@ -76,18 +74,6 @@ class System:
                 raise UnknownName(kind, name, known)
 
 
-class _Now:
-    """The ground truth of whatever world the simulation is in: worlds change with every reset."""
-
-    privileged = True
-
-    def __init__(self, simulation: Simulation):
-        self._simulation = simulation
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._simulation.truth(), name)
-
-
 class Rig:
     """A composed system, for as many episodes as wanted.
 
@@ -96,6 +82,7 @@ class Rig:
 
     Attributes:
         simulation: the body.
+        truth: its ground truth.
     """
 
     def __init__(self, system: System):
@@ -104,17 +91,13 @@ class Rig:
             task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
             wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
         )
-        self._truth = _Now(self.simulation)
+        self.truth = self.simulation.truth()
         self._clock = clock_named(system.clock)
 
     def prepare(self, seed: int, options: dict[str, Any]) -> tuple[str, bool]:
         """The instruction of an episode, and whether it can be carried out at all."""
         _, info = self.simulation.reset(seed=seed, options=options)
-        return info["instruction"], self.truth().infeasible() is None
-
-    def truth(self) -> Truth:
-        """Ground truth of the present world."""
-        return self.simulation.truth()
+        return info["instruction"], self.truth.infeasible() is None
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -134,27 +117,24 @@ class Rig:
         policy, verifier = self._policy(), self._verifier()
         horizon = self.simulation.task.horizon_s * self.system.control_hz
         return Agent(
-            self.simulation, self._planner(), policy, verifier, measure=self._measure, score=self._score,
+            self.simulation, self._planner(), policy, verifier, measure=self.truth.holds, score=self._score,
             clock=self._clock, limits=Limits(steps=round(horizon)), subscribers=subscribers,
             privileged=getattr(policy, "privileged", False) or getattr(verifier, "privileged", False),
         )
 
-    def _measure(self, subgoal: Subgoal) -> bool | None:
-        return self.truth().holds(subgoal)
-
     def _score(self) -> tuple[bool, float]:
-        return self.truth().success(), self.truth().progress()
+        return self.truth.success(), self.truth.progress()
 
     def _planner(self) -> Planner:
-        return ScriptedPlanner(self._truth)
+        return ScriptedPlanner(self.truth)
 
     def _policy(self) -> Policy:
         spec = self.simulation.spec
-        return MotionPolicy(spec, self._truth if self.system.policy == "demonstrator" else DepthTargets(spec))
+        return MotionPolicy(spec, self.truth if self.system.policy == "demonstrator" else DepthTargets(spec))
 
     def _verifier(self) -> Verifier:
         if self.system.verifier == "predicate":
-            return PredicateVerifier(self._measure)
+            return PredicateVerifier(self.truth.holds)
         return ObservationVerifier(self.simulation.spec)
 
     def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:

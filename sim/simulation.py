@@ -84,6 +84,7 @@ class Simulation:
         self.on_event: Callable[[Event], None] = lambda event: None
         self._world: World | None = None
         self._renderer: Renderer | None = None
+        self._truth = Truth({camera.name: (camera.width, camera.height) for camera in self._cameras})
         self._moment = 0
 
     def reset(
@@ -105,7 +106,7 @@ class Simulation:
         world.settle()
         self._release()
         self._world, self._renderer = world, Renderer(world.model)
-        self._truth = Truth(world, challenge, self._renderer, {c.name: (c.width, c.height) for c in self._cameras})
+        self._truth.enter(world, challenge, self._renderer)
         for disturbance, generator in zip(self._disturbances, troubles.spawn(len(self._disturbances)), strict=True):
             disturbance.reset(generator, self._truth)
         return self._observe(), {"instruction": challenge.instruction, "seed": seed}
@@ -170,9 +171,7 @@ class Simulation:
         return self._world
 
     def truth(self) -> Truth:
-        """Ground truth of the present world. Privileged: whoever asks must say so."""
-        if self._world is None:
-            raise InvalidOption("there is no ground truth before reset, or after close; call reset first")
+        """Ground truth, always of the present world. Privileged: whoever asks must say so."""
         return self._truth
 
     def state(self) -> np.ndarray:
@@ -199,6 +198,7 @@ class Simulation:
         """Free frame buffers and the world."""
         self._release()
         self._world = self._renderer = None
+        self._truth.leave()
 
 
 def _wished(default: Wish, options: Mapping[str, Any]) -> Wish:

@@ -14,6 +14,7 @@ import numpy as np
 from tandem.bridge.contract import (
     CameraPoint,
     FailureCode,
+    InvalidOption,
     Observation,
     SkillFailed,
     Subgoal,
@@ -32,20 +33,35 @@ if TYPE_CHECKING:
 class Truth:
     """What nobody but the simulator knows.
 
+    One object for a simulation's whole life: it speaks of the present world, and raises `InvalidOption` while there is
+    none.
+
     Args:
-        world: the world.
-        challenge: the task's goal in it.
-        renderer: for `visible_point`.
         cameras: sizes of the cameras by name, in order of preference.
     """
 
     privileged = True
 
-    def __init__(self, world: World, challenge: Challenge, renderer: Renderer, cameras: dict[str, tuple[int, int]]):
-        self.world, self.challenge = world, challenge
-        self._renderer, self._cameras = renderer, cameras
+    def __init__(self, cameras: dict[str, tuple[int, int]]):
+        self._cameras = cameras
+        self._world: World | None = None
+
+    def enter(self, world: World, challenge: Challenge, renderer: Renderer) -> None:
+        """Speak of this world and its goal from now on; the renderer is for `visible_point`."""
+        self._world, self.challenge, self._renderer = world, challenge, renderer
         self._by_body = {world.model.body(e.body).id: name for name, e in world.entities.items() if e.loose}
         self._fingers = _finger_bodies(world)
+
+    def leave(self) -> None:
+        """There is no world any more."""
+        self._world = None
+
+    @property
+    def world(self) -> World:
+        """The present world."""
+        if self._world is None:
+            raise InvalidOption("there is no ground truth before reset, or after close; call reset first")
+        return self._world
 
     def entity(self, name: str) -> Entity:
         """The entity of that name, or `UnknownName` listing those in the scene."""

@@ -108,7 +108,8 @@ class SimBenchmark:
         """Environment steps per second of `gymnasium.make_vec`, one process each, one 224x224 image."""
         name = "".join(word.title() for word in self.task.split("_"))
         envs = gymnasium.make_vec(
-            f"tandem/{name}-v0", num_envs=self.workers, vectorization_mode="async", cameras=[("front", 224, 224)]
+            f"tandem/{name}-v0", num_envs=self.workers, vectorization_mode="async", cameras=[("front", 224, 224)],
+            vector_kwargs={"context": "spawn"},  # OpenGL does not survive a fork
         )
         envs.reset(seed=0)
         home = np.tile(np.append(load("panda").home, 1.0), (self.workers, 1)).astype(envs.action_space.dtype)

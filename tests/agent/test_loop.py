@@ -17,6 +17,7 @@ from tandem.bridge.contract import (
     CameraPoint,
     EventKind,
     FailureCode,
+    InvalidOption,
     LogUnwritable,
     Outcome,
     PhysicsDiverged,
@@ -537,3 +538,16 @@ def test_an_arm_that_cannot_step_back_plans_all_the_same():
     result, recorder = run(planner=Plans(TASK, TASK, ()), policy=policy)
     assert result.claimed
     assert any("cannot step back" in event.message for event in recorder.events)
+
+
+def test_a_body_with_a_task_may_tell_the_instruction_itself():
+    class Tasked(DummyBody):
+        def reset(self, *, seed=None, options=None):
+            observation, info = super().reset(seed=seed, options=options)
+            return observation, {**info, "instruction": "tidy up"}
+
+    planner = Plans(())
+    Agent(Tasked(SPEC), planner, DummyPolicy(SPEC), DummyVerifier()).run(seed=0)
+    assert planner.requests[0].instruction == "tidy up"
+    with pytest.raises(InvalidOption, match="no instruction"):
+        Agent(DummyBody(SPEC), planner, DummyPolicy(SPEC), DummyVerifier()).run(seed=0)

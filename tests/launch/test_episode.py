@@ -1,4 +1,4 @@
-"""The episode script as people run it: a whole episode leaves a log that replays bit for bit, and bad options are told."""
+"""The episode script as people run it: an episode leaves a log that replays bit for bit; bad options are told."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+
 from tandem.bridge.contract import EventKind
 from tandem.bridge.log import LogReader
 from tandem.bridge.robots import load

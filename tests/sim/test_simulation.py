@@ -42,7 +42,7 @@ def test_steps_before_reset_and_after_close_are_refused(make_simulation):
         with pytest.raises(InvalidAction, match="reset first"):
             simulation.step(np.append(simulation.spec.home, 1.0))
         with pytest.raises(InvalidOption):
-            simulation.truth()
+            simulation.truth().success()
         simulation.reset(seed=0)
         simulation.close()
 

@@ -102,9 +102,11 @@ def test_carrying_out_the_plan_is_success(task, robot, difficulty):
         sim = world(task, seed, robot, difficulty=difficulty)
         truth = sim.truth()
         words = [word for goal in truth.remaining() for word in goal.arguments.values() if isinstance(word, str)]
-        assert words and set(words) <= set(sim.world.entities)
+        assert words
+        assert set(words) <= set(sim.world.entities)
         progress = carry_out(sim)
-        assert progress == sorted(progress) and progress[-1] == 1.0
+        assert progress == sorted(progress)
+        assert progress[-1] == 1.0
         assert truth.success()
         assert truth.remaining() == ()
 
@@ -127,8 +129,10 @@ def test_infeasible_instructions_say_why_and_never_succeed(task):
     for seed in range(30):
         truth = world(task, seed, difficulty=seed % 5 / 4, feasible=False).truth()
         reasons.add("reach" if "out of reach" in truth.infeasible() else truth.infeasible().split("no ")[1].split()[-1])
-        assert not truth.success() and truth.progress() == 0
-    assert len(reasons) > 1 and "reach" in reasons
+        assert not truth.success()
+        assert truth.progress() == 0
+    assert len(reasons) > 1
+    assert "reach" in reasons
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -140,7 +144,8 @@ def test_phrases_are_understood_as_they_were_meant(task):
         meant, phrase = sim.truth().challenge, sim.truth().challenge.instruction
         seen.add(phrase.split()[0])
         again = world(task, seed + 1000, difficulty=0.4, instruction=phrase).truth()
-        assert again.challenge.instruction == phrase and again.infeasible() is None
+        assert again.challenge.instruction == phrase
+        assert again.infeasible() is None
         assert wanted(task, again.challenge) == wanted(task, meant) or task == "sort"
         if task == "sort":
             rules = task_named(task).understand(phrase)
@@ -156,5 +161,5 @@ def wanted(task: str, challenge) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_nonsense_is_refused_with_an_example(task):
-    with pytest.raises(InvalidOption, match="(?i)say for example"):
+    with pytest.raises(InvalidOption, match=r"(?i)say for example"):
         world(task, 0, instruction="make me a coffee")
