@@ -44,24 +44,32 @@ class Truth:
 
     def __init__(self, cameras: dict[str, tuple[int, int]]):
         self._cameras = cameras
-        self._world: World | None = None
+        self._present: tuple[World, Challenge] | None = None
 
     def enter(self, world: World, challenge: Challenge, renderer: Renderer) -> None:
         """Speak of this world and its goal from now on; the renderer is for `visible_point`."""
-        self._world, self.challenge, self._renderer = world, challenge, renderer
+        self._present, self._renderer = (world, challenge), renderer
         self._by_body = {world.model.body(e.body).id: name for name, e in world.entities.items() if e.loose}
         self._fingers = _finger_bodies(world)
 
     def leave(self) -> None:
         """There is no world any more."""
-        self._world = None
+        self._present = None
 
     @property
     def world(self) -> World:
         """The present world."""
-        if self._world is None:
+        return self._now()[0]
+
+    @property
+    def challenge(self) -> Challenge:
+        """The goal in it."""
+        return self._now()[1]
+
+    def _now(self) -> tuple[World, Challenge]:
+        if self._present is None:
             raise InvalidOption("there is no ground truth before reset, or after close; call reset first")
-        return self._world
+        return self._present
 
     def entity(self, name: str) -> Entity:
         """The entity of that name, or `UnknownName` listing those in the scene."""
