@@ -7,6 +7,7 @@ how far the object reaches below the tool.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +38,17 @@ class Held:
         turned = abs(np.sin(self.yaw_offset_rad)) > 0.7
         along, across = (self.size[1], self.size[0]) if turned else (self.size[0], self.size[1])
         return float(along), float(across)
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A source of targets that can be told where the policy has put a thing."""
+
+    def moved(self, words: str, target: Target) -> None:
+        """It is there now."""
+
+    def doubt(self, words: str) -> None:
+        """It was not where it was believed to be: only a look tells where it is."""
 
 
 @dataclass

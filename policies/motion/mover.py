@@ -7,7 +7,6 @@ skill reads like a recipe. It knows the arm, the gripper and where targets are, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,35 +21,22 @@ from tandem.bridge.contract import (
     TargetSource,
 )
 from tandem.bridge.contract import observation as keys
-from tandem.policies.motion import trajectory
 from tandem.policies.motion.clutter import Clutter
 from tandem.policies.motion.kinematics import Arm, describe
-from tandem.policies.motion.memory import Memory
+from tandem.policies.motion.memory import Memory, Remembering
 from tandem.policies.motion.motion import Motion, Moves
 from tandem.policies.motion.pace import Pace
-from tandem.policies.motion.pose import angle_between, around, at_height, between
+from tandem.policies.motion.pose import angle_between, at_height
+from tandem.policies.motion.routes import Routes
 from tandem.policies.motion.targets.outline import Outline
 
 HELD_OPENING = 0.035  # closed further than this, the hand is empty
 _STALL = 0.012  # opening per look below which the fingers have stopped
-_TURN_M = 0.12  # metres of path that a radian of turning counts as
 _CORRIDOR_M = 0.10
-_SINK_M = 0.02
 _GIVE_UP_M = 0.06
 _AWAY_RAD = 0.2  # from the rest pose
 _LOOKS, _WAIT_S = 4, 0.8
 _THERE_M, _TURNED_RAD = 0.0005, 0.005
-
-
-@runtime_checkable
-class Remembering(Protocol):
-    """A source of targets that can be told where the policy has put a thing."""
-
-    def moved(self, words: str, target: Target) -> None:
-        """It is there now."""
-
-    def doubt(self, words: str) -> None:
-        """It was not where it was believed to be: only a look tells where it is."""
 
 
 class Mover:
@@ -66,6 +52,7 @@ class Mover:
     def __init__(self, arm: Arm, targets: TargetSource, pace: Pace, memory: Memory):
         self.arm, self.targets, self.pace, self.memory = arm, targets, pace, memory
         self.spec: BodySpec = arm.spec
+        self.routes = Routes(arm, pace)
         self._outline = Outline(arm)
         self.observation: Observation = {}
         self.command = np.zeros(self.spec.dof + 1)
@@ -201,27 +188,12 @@ class Mover:
 
     def joints(self, goal: np.ndarray, phase: str, **options: object) -> Moves:
         """A joint move to (n,)."""
-        path = trajectory.joint_move(self.q, goal, self.pace.joints(self.spec), self.spec.dt_s)
-        yield from self.follow(path, phase, **options)
+        yield from self.follow(self.routes.joints(self.q, goal), phase, **options)
 
     def line(self, goal: np.ndarray, phase: str, *, speed_m_s: float | None = None, **options: object) -> Moves:
         """A straight line of the tool to a pose (4, 4)."""
-        path = self.line_path(goal, self.pace.line_m_s if speed_m_s is None else speed_m_s)
+        path = self.routes.line(self.q, goal, self.pace.line_m_s if speed_m_s is None else speed_m_s)
         yield from self.follow(path, phase, **options)
-
-    def line_path(self, goal: np.ndarray, speed_m_s: float, *, arc: bool = False) -> np.ndarray:
-        """(T, n) joint positions of a straight line (or an arc about the base), slowed where a joint would race."""
-        start, q = self.pose, self.q
-        length = max(float(np.linalg.norm(goal[:3, 3] - start[:3, 3])), _TURN_M * angle_between(start, goal), 1e-4)
-        course = around if arc else between
-        for _ in range(4):
-            along = trajectory.distance(length, self.pace.line(speed_m_s), self.spec.dt_s) / length
-            path = self.arm.track((course(start, goal, fraction) for fraction in along), q)
-            excess = float((trajectory.fastest(path, q, self.spec.dt_s) / self.spec.velocity_limit).max())
-            if excess <= 0.95:
-                return path
-            speed_m_s *= 0.85 / excess
-        raise SkillFailed(FailureCode.UNREACHABLE, "the straight path passes too close to a singularity")
 
     def travel(
         self, goal: np.ndarray, phase: str, *, floor_m: float = 0.0, seed: np.ndarray | None = None, **options: object
@@ -253,7 +225,7 @@ class Mover:
         for part in (1.0, 0.75, 0.5, 0.25):
             higher = at_height(start, start[2, 3] + part * (height_m - start[2, 3]))
             try:
-                path = self.line_path(higher, self.pace.line_m_s)
+                path = self.routes.line(self.q, higher, self.pace.line_m_s)
             except SkillFailed:
                 continue
             yield from self.follow(path, phase, **options)
@@ -272,7 +244,7 @@ class Mover:
         """To above the goal, nowhere lower than the lower of its ends: in joint space, or on an arc about the base."""
         heights = [max(height_m, goal[2, 3]), *np.linspace(max(height_m, goal[2, 3]), goal[2, 3], 3)[1:]]
         for height in heights:
-            path = self._path_across(at_height(goal, float(height)), seed)
+            path = self.routes.across(self.q, at_height(goal, float(height)), seed, upright=self.holding)
             if path is not None:
                 yield from self.follow(path, phase, **options)
                 return
@@ -280,36 +252,10 @@ class Mover:
             above = at_height(goal, heights[0] + extra)
             if self.arm.reachable(above, self.q):
                 yield from self.rise(heights[0] + extra, phase, **options)
-                yield from self.joints(self._arrival(above, seed), phase, **options)
+                yield from self.joints(self.routes.arrival(self.q, above, seed), phase, **options)
                 return
         self.arm.reach(goal, self.q)
         raise SkillFailed(FailureCode.UNREACHABLE, f"no way leads to the {describe(goal)}")
-
-    def _arrival(self, pose: np.ndarray, seed: np.ndarray | None) -> np.ndarray:
-        found = None if seed is None else self.arm.ik(pose, seed)
-        return self.arm.reach(pose, self.q) if found is None else found
-
-    def _path_across(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray | None:
-        """(T, n); what is held is carried upright on an arc, an empty hand takes the shorter way in joint space."""
-        courses = (self._arc, self._joint_path) if self.holding else (self._joint_path, self._arc)
-        for course in courses:
-            try:
-                path = course(above, seed)
-            except SkillFailed:
-                continue
-            if path is not None:
-                return path
-        return None
-
-    def _arc(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray:
-        return self.line_path(above, self.pace.carry_m_s, arc=True)
-
-    def _joint_path(self, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray | None:
-        """In joint space, None when the tool would sink below the lower of its ends."""
-        path = trajectory.joint_move(
-            self.q, self._arrival(above, seed), self.pace.joints(self.spec), self.spec.dt_s
-        )
-        return path if self.arm.heights(path).min() >= min(self.pose[2, 3], above[2, 3]) - _SINK_M else None
 
     # The gripper.
 

@@ -102,7 +102,7 @@ def _along(
     """A line as long as the arm reaches, until it has come to the stop; then no further than where the arm is."""
     for length in lengths_m:
         try:
-            path = mover.line_path(moved(mover.pose, length * direction), mover.pace.careful_m_s)
+            path = mover.routes.line(mover.q, moved(mover.pose, length * direction), mover.pace.careful_m_s)
         except SkillFailed:
             continue
         yield from mover.follow(path, phase, look=2, loaded=True, until=until)
