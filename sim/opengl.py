@@ -2,6 +2,9 @@
 
 MuJoCo picks its backend when it is imported, and without a display picks one that cannot work; here the choice is
 `MUJOCO_GL`, or EGL on Linux, whoever imported MuJoCo first. What is missing is said with the command that installs it.
+
+Without a GPU, Mesa draws on the calling thread: at the sizes of policies that is as fast as its own pool of threads, and
+it leaves the other cores to the recorder and to other workers. `LP_NUM_THREADS` set outside has the last word.
 """
 
 from __future__ import annotations
@@ -53,6 +56,7 @@ _process: int | None = None
 
 def _new_context() -> object:
     """A context that MuJoCo can draw with; without a display GLFW makes one that it cannot, and only warns."""
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # see the module's docstring
     module = importlib.import_module(f"mujoco.{_backend()}") if _backend() in _PACKAGES else mujoco
     context = module.GLContext(16, 16)
     context.make_current()
