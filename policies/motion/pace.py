@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tandem.bridge.contract import BodySpec, InvalidOption
 from tandem.policies.motion.trajectory import Limits
@@ -36,6 +36,11 @@ class Pace:
         for name, value in vars(self).items():
             if not value > 0 or (name in ("velocity", "acceleration", "jerk") and value > 1):
                 raise InvalidOption(f"pace {name} must be positive (and a fraction at most 1), got {value}")
+
+    @property
+    def carrying(self) -> Pace:
+        """Slower in joint space, where what is held is tilted and swung."""
+        return replace(self, velocity=self.velocity / 2, acceleration=self.acceleration / 4, jerk=self.jerk / 4)
 
     def joints(self, spec: BodySpec) -> Limits:
         """Limits of joint moves."""

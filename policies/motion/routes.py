@@ -5,6 +5,8 @@ Pure functions of where the arm is: nothing moves here.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 from tandem.bridge.contract import FailureCode, SkillFailed
@@ -15,7 +17,8 @@ from tandem.policies.motion.pose import angle_between, around, between
 
 _TURN_M = 0.12  # metres of path that a radian of turning counts as
 _SINK_M = 0.02  # a move in joint space may sink this far below the lower of its ends
-_USED, _AIMED, _SLOWINGS = 0.95, 0.85, 4  # share of the velocity limits that a line may use, that slowing aims at
+_USED, _AIMED = 0.95, 0.85  # share of the body's limits that a line may use, and that slowing down aims at
+_SLOWEST = 0.3  # of the speed asked for: a line that must be slower kinks at a joint limit or a singularity
 
 
 class Routes:
@@ -41,14 +44,16 @@ class Routes:
         """
         start, course = self._arm.fk(q), around if arc else between
         length = max(float(np.linalg.norm(goal[:3, 3] - start[:3, 3])), _TURN_M * angle_between(start, goal), 1e-4)
-        for _ in range(_SLOWINGS):
+        slowest = _SLOWEST * speed_m_s
+        while speed_m_s > slowest:
             along = trajectory.distance(length, self._pace.line(speed_m_s), self._dt_s) / length
             path = self._arm.track((course(start, goal, fraction) for fraction in along), q)
-            share = float((trajectory.fastest(path, q, self._dt_s) / self._arm.spec.velocity_limit).max())
+            velocity, acceleration = trajectory.demand(path, q, self._arm.spec)
+            share = max(velocity, np.sqrt(acceleration))
             if share <= _USED:
                 return path
             speed_m_s *= _AIMED / share
-        raise SkillFailed(FailureCode.UNREACHABLE, "the straight path passes too close to a singularity")
+        raise SkillFailed(FailureCode.UNREACHABLE, "the path passes too close to a joint limit or a singularity")
 
     def across(self, q: np.ndarray, above: np.ndarray, seed: np.ndarray | None, *, upright: bool) -> np.ndarray | None:
         """(T, n) over the table to a pose (4, 4), nowhere lower than its ends; None when there is no such path.
@@ -59,14 +64,15 @@ class Routes:
             seed: (n,) near which to arrive, `q` when None.
             upright: keep the tool upright, on an arc, if that is possible; else the shorter way in joint space is.
         """
-        courses = (self._arc, self._level_joints) if upright else (self._level_joints, self._arc)
-        for course in courses:
-            try:
-                path = course(q, above, seed)
-            except SkillFailed:
-                continue
+        if upright and seed is None:
+            with suppress(SkillFailed):
+                return self.arc(q, above)
+        with suppress(SkillFailed):
+            path = self._level_joints(q, above, seed, self._pace.carrying if upright else self._pace)
             if path is not None:
                 return path
+        with suppress(SkillFailed):
+            return self.arc(q, above)
         return None
 
     def arrival(self, q: np.ndarray, pose: np.ndarray, seed: np.ndarray | None) -> np.ndarray:
@@ -74,10 +80,13 @@ class Routes:
         found = None if seed is None else self._arm.ik(pose, seed)
         return self._arm.reach(pose, q) if found is None else found
 
-    def _arc(self, q: np.ndarray, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray:
+    def arc(self, q: np.ndarray, above: np.ndarray) -> np.ndarray:
+        """(T, n) an arc about the base to a pose (4, 4). Raises `SkillFailed` (`UNREACHABLE`)."""
         return self.line(q, above, self._pace.carry_m_s, arc=True)
 
-    def _level_joints(self, q: np.ndarray, above: np.ndarray, seed: np.ndarray | None) -> np.ndarray | None:
-        path = self.joints(q, self.arrival(q, above, seed))
+    def _level_joints(
+        self, q: np.ndarray, above: np.ndarray, seed: np.ndarray | None, pace: Pace
+    ) -> np.ndarray | None:
+        path = trajectory.joint_move(q, self.arrival(q, above, seed), pace.joints(self._arm.spec), self._dt_s)
         floor = min(self._arm.fk(q)[2, 3], above[2, 3]) - _SINK_M
         return path if self._arm.heights(path).min() >= floor else None

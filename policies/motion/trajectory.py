@@ -84,6 +84,15 @@ def distance(length: float, limits: Limits, dt_s: float) -> np.ndarray:
     return joint_move(np.zeros(1), np.array([length]), limits, dt_s)[:, 0]
 
 
-def fastest(path: np.ndarray, start: np.ndarray, dt_s: float) -> np.ndarray:
-    """(n,) greatest speed of each joint along a sampled path, rad/s."""
-    return np.abs(np.diff(np.vstack([start, path]), axis=0)).max(axis=0) / dt_s
+def demand(path: np.ndarray, start: np.ndarray, spec: BodySpec) -> tuple[float, float]:
+    """Greatest share of the body's velocity limits, and of its acceleration limits, that a path from rest to rest uses.
+
+    Args:
+        path: (T, n) joint positions, one per control step.
+        start: (n,) before the first.
+        spec: the body's specification.
+    """
+    velocity = np.diff(np.vstack([start, start, path, path[-1]]), axis=0) / spec.dt_s
+    acceleration = np.diff(velocity, axis=0) / spec.dt_s
+    shares = np.abs(velocity) / spec.velocity_limit, np.abs(acceleration) / spec.acceleration_limit
+    return float(shares[0].max()), float(shares[1].max())

@@ -65,14 +65,16 @@ def test_it_satisfies_the_laws_of_a_policy(spec_of, puppet, known):
 
 
 @pytest.mark.parametrize("robot", ["panda", "ur5e", "so101"])
-def test_every_command_follows_from_the_last_within_the_velocity_limits(make, robot):
+def test_every_command_follows_from_the_last_within_the_limits(make, robot):
     near = {"cube": Target(np.array([0.22, 0.05, 0.03]), CUBE * 0.75, 0.3, 0.03)} if robot == "so101" else {}
     policy, body = make(robot=robot, between_m=lambda tool, time_s: 0.02, **near)
     start = body.q.copy()
     _run(policy, body, PICK)
     commands = np.array([start, *(command[:-1] for command in body.commands)])
-    speed = np.abs(np.diff(commands, axis=0)).max(axis=0) / body.spec.dt_s
-    assert np.all(speed <= body.spec.velocity_limit * 1.0001)
+    velocity = np.diff(commands, axis=0) / body.spec.dt_s
+    acceleration = np.diff(velocity, axis=0) / body.spec.dt_s
+    assert np.all(np.abs(velocity) <= body.spec.velocity_limit * 1.0001)
+    assert np.all(np.abs(acceleration) <= body.spec.acceleration_limit * 1.0001)
 
 
 def test_pick_and_place_go_through_their_phases_and_remember_what_is_held(make):

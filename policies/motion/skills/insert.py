@@ -9,7 +9,7 @@ from tandem.policies.motion.memory import Held
 from tandem.policies.motion.motion import Moves
 from tandem.policies.motion.mover import Mover
 from tandem.policies.motion.pose import at_height, moved
-from tandem.policies.motion.skills.place import aligned, let_go, over, unknown
+from tandem.policies.motion.skills.place import aligned, carry, let_go, unknown
 
 _ABOVE_M = 0.004  # the peg's foot over the mouth before it feels its way
 _FLOOR_M = 0.002  # the foot stays this far above the bottom
@@ -26,11 +26,9 @@ def insert(mover: Mover, subgoal: Subgoal) -> Moves:
     mover.require_held("insert")
     target = yield from mover.find(subgoal, "target")
     held = mover.memory.held or unknown(mover)
-    mouth = aligned(mover, target, held, 0.0)
-    above = over(mover, mouth, float(target.surface[2]) + held.below_m)
-    yield from mover.travel(above, "transport", floor_m=float(above[2, 3]))
-    yield from mover.settle("transport")
-    yield from mover.keep_holding("transport")
+    way = aligned(mover, target, held, float(target.surface[2]) + held.below_m)
+    mouth = way.goal
+    yield from carry(mover, way)
     yield from mover.line(moved(mouth, np.array([0.0, 0.0, _ABOVE_M])), "insert")
     yield from mover.settle("insert")
     bottom = _lowest(mover, target, held)
@@ -42,7 +40,7 @@ def insert(mover: Mover, subgoal: Subgoal) -> Moves:
     yield from mover.keep_holding("insert")
     depth = _depth(mover, target, held)
     goal = mover.measured_pose
-    yield from let_go(mover, held, goal, float(above[2, 3]))
+    yield from let_go(mover, held, goal, float(way.above[2, 3]))
     if depth < _IN_M:
         raise SkillFailed(FailureCode.INSERT_FAILED, "the peg stands on the rim; feeling around found no hole")
 
