@@ -47,10 +47,11 @@ class Mover:
         targets: finds targets.
         pace: speeds.
         memory: shared by all skills of a policy.
+        search_m: how far around a believed hole a peg is felt for.
     """
 
-    def __init__(self, arm: Arm, targets: TargetSource, pace: Pace, memory: Memory):
-        self.arm, self.targets, self.pace, self.memory = arm, targets, pace, memory
+    def __init__(self, arm: Arm, targets: TargetSource, pace: Pace, memory: Memory, search_m: float = 0.004):
+        self.arm, self.targets, self.pace, self.memory, self.search_m = arm, targets, pace, memory, search_m
         self.spec: BodySpec = arm.spec
         self.routes = Routes(arm, pace)
         self._outline = Outline(arm)

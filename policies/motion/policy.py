@@ -49,6 +49,7 @@ class MotionPolicy:
         targets: finds targets, from ground truth or from camera points.
         horizon: most actions in a chunk.
         pace: how fast.
+        search_m: how far around a believed hole a peg is felt for; 0 goes down once.
 
     Raises:
         SpecMismatch: the body takes another kind of action, or has no gripper.
@@ -57,7 +58,10 @@ class MotionPolicy:
 
     skills: Mapping[str, SkillSpec] = SKILLS
 
-    def __init__(self, spec: BodySpec, targets: TargetSource, *, horizon: int = 20, pace: Pace | None = None):
+    def __init__(
+        self, spec: BodySpec, targets: TargetSource, *, horizon: int = 20, pace: Pace | None = None,
+        search_m: float = 0.004,
+    ):
         if spec.action.kind is not ActionKind.JOINT_POSITION_GRIPPER or spec.gripper is None:
             raise SpecMismatch([f"action of {spec.robot!r}: {spec.action.kind}; joint positions and a gripper needed"])
         if horizon < 1:
@@ -65,7 +69,7 @@ class MotionPolicy:
         self.spec, self.targets, self.horizon = spec, targets, horizon
         self.privileged = targets.privileged
         self.memory = Memory()
-        self._mover = Mover(Arm(spec), targets, pace or Pace(), self.memory)
+        self._mover = Mover(Arm(spec), targets, pace or Pace(), self.memory, search_m)
         self._now_s = 0.0
         self.reset(0)
 

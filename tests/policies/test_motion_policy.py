@@ -228,7 +228,7 @@ def test_a_hole_that_is_not_there(make):
 
 
 def test_feeling_around_covers_the_clearance_without_gaps():
-    offsets = np.array(spiral())
+    offsets = np.array(spiral(0.004))
     assert np.linalg.norm(offsets, axis=1).max() > 0.0035
     grid = np.array([[x, y] for x in np.linspace(-0.002, 0.002, 9) for y in np.linspace(-0.002, 0.002, 9)])
     nearest = np.linalg.norm(grid[:, None] - offsets[None], axis=2).min(axis=1)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tandem.bridge.contract import BodySpec, CameraPoint, FailureCode, Observation, SkillFailed, Target
+from tandem.bridge.contract import BodySpec, CameraPoint, CameraSpec, FailureCode, Observation, SkillFailed, Target
 from tandem.bridge.contract import observation as keys
 from tandem.policies.motion.kinematics import Arm
 from tandem.policies.motion.targets import colours
 from tandem.policies.motion.targets.glimpse import Glimpse
+from tandem.policies.motion.targets.mouth import mouth_from_above
 from tandem.policies.motion.targets.outline import Outline
 from tandem.policies.motion.targets.region import alike, window
 from tandem.policies.motion.targets.view import View
@@ -41,11 +42,17 @@ class DepthTargets:
 
     Args:
         spec: the body's specification.
+        second_look: look again from near, through a depth camera on the arm, where a skill asks for it.
+
+    Attributes:
+        eye: that camera; None without a second look, or when the body has no such camera.
     """
 
     privileged = False
 
-    def __init__(self, spec: BodySpec):
+    def __init__(self, spec: BodySpec, *, second_look: bool = True):
+        riding = (camera for camera in spec.cameras if camera.depth and camera.mount != "base")
+        self.eye: CameraSpec | None = next(riding, None) if second_look else None
         self._spec, self._arm = spec, Arm(spec)
         self._outline = Outline(self._arm)
         self._views: list[View] = []
@@ -82,6 +89,17 @@ class DepthTargets:
         found = self._at(words, point)
         self._known[words] = Sighting(point, found.region.colour, found.target)
         return found.target
+
+    def closer(self, target: Target, observation: Observation) -> Target:
+        """A hole as the eye on the arm sees it now. Raises `SkillFailed` (`OBJECT_NOT_FOUND`)."""
+        if self.eye is None:
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, "there is no second look: no depth camera rides on the arm")
+        view = View.take(observation, self.eye, self._arm)
+        if view.blind:
+            raise SkillFailed(
+                FailureCode.OBJECT_NOT_FOUND, f"camera {self.eye.name!r} is blind: its picture has no depth"
+            )
+        return mouth_from_above(view, target, self._outline)
 
     def _look(self, camera: str, observation: Observation) -> None:
         time_s = float(observation[keys.TIME][0])
