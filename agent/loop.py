@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tandem.agent.broadcast import Broadcast
@@ -82,6 +83,7 @@ class Agent:
             expected: whether the instruction is feasible at all, None when unknown.
         """
         episode, mistake = _Episode(self), None
+        self.verifier.reset()
         try:
             episode.instruction = episode.drive.start(instruction, seed, options, manifest or {})
             ending = episode.pursue()
@@ -123,7 +125,8 @@ class _Episode:
 
     def plan(self) -> Plan:
         """Ask the planner what is left to do, given all that was tried."""
-        history, cameras = tuple(self.ledger.attempts), tuple(camera.name for camera in self.drive.spec.cameras)
+        history = tuple(replace(attempt, measured=None) for attempt in self.ledger.attempts)  # no ground truth
+        cameras = tuple(camera.name for camera in self.drive.spec.cameras)
         request = PlanRequest(self.instruction, self.drive.observation, self.agent.policy.skills, history, cameras)
         plan = self.think("planner", lambda: self.agent.planner.plan(request))
         self.ledger.plans += 1
@@ -249,6 +252,8 @@ class _Episode:
     def conclude(self) -> Ending:
         """The planner finds nothing left to do: claim it only if the verifier has seen every subgoal done."""
         ledger = self.ledger
+        if not ledger.subgoals:  # an empty reply is no evidence that anything was done
+            return Ending(False, FailureCode.PLANNER_FAILED, "the planner finds nothing to do, and nothing was done")
         while (i := ledger.unseen()) is not None:
             if i in ledger.before:
                 ledger.seen[i] = verdict = self.look(ledger.subgoals[i], ledger.before[i])

@@ -20,6 +20,9 @@ class PredicateVerifier:
     def __init__(self, predicate: Callable[[Subgoal], bool | None]):
         self._predicate = predicate
 
+    def reset(self) -> None:
+        """It remembers nothing."""
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """What the predicate says; inconclusive when there is none."""
         holds = self._predicate(subgoal)

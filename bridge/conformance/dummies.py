@@ -85,6 +85,9 @@ class DummyVerifier:
     def __init__(self, outcome: Outcome = Outcome.SUCCESS):
         self._outcome = outcome
 
+    def reset(self) -> None:
+        """It remembers nothing."""
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """The outcome that it was made with."""
         moved = float(np.linalg.norm(after["tool_pose"][:3] - before["tool_pose"][:3]))

@@ -72,6 +72,9 @@ class Verifier(Protocol):
 
     observes: tuple[str, ...]
 
+    def reset(self) -> None:
+        """Forget everything of earlier episodes."""
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """Success, failure or inconclusive, with the evidence."""
 

@@ -164,7 +164,7 @@ class Attempt:
         subgoal: what was tried.
         claimed: the policy said that it finished.
         seen: the verifier's verdict, None if it was not asked.
-        measured: what the predicate says where there is ground truth, else None. For logs; a planner ignores it.
+        measured: what the predicate says where there is ground truth, else None. For logs: a planner is given None.
         failure: a code of `FailureCode`, None when the attempt counts as done.
         detail: in plain words.
         start_s: body time.

@@ -237,6 +237,33 @@ def test_replans_are_bounded_and_carry_the_failure():
     assert planner.requests[-1].history[-1].failure == "OBJECT_NOT_FOUND"
 
 
+def test_a_planner_is_told_no_ground_truth():
+    planner = Plans(TASK, ())
+    result, _ = run(planner=planner, measure=lambda subgoal: True)
+    assert [attempt.measured for attempt in result.attempts] == [True, True]
+    assert [attempt.measured for attempt in planner.requests[-1].history] == [None, None]
+
+
+def test_an_empty_plan_at_the_start_is_no_success():
+    body = CountingBody()
+    result, _ = run(body, planner=Plans(()), score=lambda: (False, 0.0))
+    assert (result.claimed, result.failure, result.seen, body.asked) == (False, "PLANNER_FAILED", None, 0)
+
+
+def test_a_verifier_forgets_between_episodes():
+    class Forgetful(DummyVerifier):
+        resets = 0
+
+        def reset(self):
+            self.resets += 1
+
+    verifier = Forgetful()
+    agent = Agent(DummyBody(SPEC), DummyPlanner(TASK), DummyPolicy(SPEC), verifier)
+    for seed in (1, 2):
+        agent.run("go", seed=seed)
+    assert verifier.resets == 2
+
+
 def test_a_subgoal_that_was_undone_is_seen_by_the_last_look():
     result, _ = run(planner=Plans(TASK, TASK, ()))
     assert result.claimed

@@ -227,9 +227,19 @@ class Scribbles(Verifier):
         return verdict
 
 
+class NeverForgets(Verifier):
+    """Judges by how often it was asked, in whichever episode."""
+
+    asked = 0
+
+    def verify(self, subgoal, before, after):
+        self.asked += 1
+        return Verdict("success", f"look number {self.asked}")
+
+
 BROKEN_VERIFIERS = {
     LooksEverywhere: "image.front", ObservesWhatIsNotThere: "object_pose", ObservesAList: "tuple",
-    SaysYes: "Verdict", SaysNothing: "evidence", Scribbles: "write",
+    SaysYes: "Verdict", SaysNothing: "evidence", Scribbles: "write", NeverForgets: "reset forgets",
 }
 
 
