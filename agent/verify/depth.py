@@ -136,7 +136,7 @@ def _lift(depth: np.ndarray, camera: CameraSpec, window: Window) -> np.ndarray:
     z = np.where(depth > 0, depth, np.nan).astype(np.float64)
     v, u = np.mgrid[window]
     k, pose = camera.intrinsics, camera.T_mount_camera
-    points = np.stack([(u - k[0, 2]) / k[0, 0] * z, (v - k[1, 2]) / k[1, 1] * z, z])
+    points = np.stack([(u + 0.5 - k[0, 2]) / k[0, 0] * z, (v + 0.5 - k[1, 2]) / k[1, 1] * z, z])  # of pixel centres
     return np.tensordot(pose[:3, :3], points, axes=1) + pose[:3, 3, None, None]
 
 

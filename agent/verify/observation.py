@@ -51,14 +51,16 @@ class ObservationVerifier:
             "open": self._moved, "close": self._moved, "press": self._press, "push": self._push, "home": self._home,
         }
 
+    def reset(self) -> None:
+        """Another episode: earlier pictures show another table."""
+        self._memory.clear()
+        self._things.clear()
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """What the observations tell about the subgoal."""
         rule = self._rules.get(subgoal.skill)
         if rule is None:
             return _unsure(f"nothing is known of how to see that {subgoal.skill!r} is done")
-        if self._memory and after["time"][0] < self._memory[-1]["time"][0]:  # another episode
-            self._memory.clear()
-            self._things.clear()
         self._remember(before)
         verdict = rule(subgoal, before, after)
         self._remember(snapshot(after, self.observes))
@@ -75,17 +77,11 @@ class ObservationVerifier:
             return _no(f"{grip}: the fingers closed on nothing")
         if opening >= OPEN:
             return _no(f"{grip}: the gripper is open")
-        self._things.picked(subgoal)
         change = self._change(subgoal, "point", before, after)
-        lift = tool_z - (float(change.point[2]) if change else 0.0)
-        words = f"{grip}, tool {lift * 1000:.0f} mm above {'the picked point' if change else 'the table'}"
-        if lift < LIFT_M:
-            return _no(f"{words}: nothing was lifted")
-        if change is None:
-            return _yes(f"{words}; there was no depth to look at")
-        if change.hidden > MAX_HIDDEN:
-            return _yes(f"{words}; its place is hidden behind what is held")
-        return _gone(change, words)
+        verdict = _picked(change, grip, tool_z)
+        if verdict.outcome is Outcome.SUCCESS:
+            self._things.picked(subgoal)
+        return verdict
 
     def _place(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         return self._put(subgoal, before, after, PLACE_RADIUS_M, PLACE_BELOW_M)
@@ -148,6 +144,19 @@ class ObservationVerifier:
         views = [View(seen[key], seen["tool_pose"]) for seen in (before, *earlier)]
         now = View(after[key], after["tool_pose"])
         return change_at(point, self._cameras[point.camera], views, now, radius_m, below_m=below_m)
+
+
+def _picked(change: Change | None, grip: str, tool_z: float) -> Verdict:
+    """Whether something between the fingers was lifted, and is what was at the point."""
+    lift = tool_z - (float(change.point[2]) if change else 0.0)
+    words = f"{grip}, tool {lift * 1000:.0f} mm above {'the picked point' if change else 'the table'}"
+    if lift < LIFT_M:
+        return _no(f"{words}: nothing was lifted")
+    if change is None:
+        return _yes(f"{words}; there was no depth to look at")
+    if change.hidden > MAX_HIDDEN:
+        return _yes(f"{words}; its place is hidden behind what is held")
+    return _gone(change, words)
 
 
 def _gone(change: Change, words: str) -> Verdict:

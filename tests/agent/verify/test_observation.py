@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tandem.agent.verify.depth import View, change_at, project
 from tandem.agent.verify.observation import ObservationVerifier
 from tandem.bridge.conformance import check_verifier, dummy_spec
 from tandem.bridge.contract import BodySpec, CameraPoint, CameraSpec, Outcome, Subgoal
@@ -37,7 +38,7 @@ TABLE = (np.array([-1.0, -2.0, -0.05]), np.array([2.0, 2.0, 0.0]))
 def depth_of(*boxes, noise=0.0):
     """Ray casting: (H, W) metres along the camera's axis."""
     v, u = np.mgrid[:HEIGHT, :WIDTH]
-    rays = np.stack([(u - WIDTH / 2) / FOCAL, (v - HEIGHT / 2) / FOCAL, np.ones_like(u)], -1)
+    rays = np.stack([(u + 0.5 - WIDTH / 2) / FOCAL, (v + 0.5 - HEIGHT / 2) / FOCAL, np.ones_like(u)], -1)
     rays = rays @ camera().T_mount_camera[:3, :3].T
     rays = np.where(np.abs(rays) < 1e-9, 1e-9, rays)
     nearest = np.full((HEIGHT, WIDTH), np.inf)
@@ -126,9 +127,9 @@ def test_where_the_arm_stood_in_front_an_earlier_look_counts():
     verifier.verify(PICK, start, holding)
     assert verifier.verify(PLACE, holding, placed).outcome is YES
     assert verifier.verify(PLACE, holding, empty).outcome is NO
-    verifier.verify(PICK, at(1, start), at(2, start))  # an earlier time: another episode, the old looks are gone
-    assert verifier.verify(PLACE, at(3, holding), at(4, placed)).outcome is YES  # start is remembered
     assert len(verifier._memory) <= 8
+    verifier.reset()  # another episode, even a later one: the old looks are gone
+    assert verifier.verify(PLACE, at(13, holding), at(14, placed)).outcome is UNSURE
 
 
 def test_what_lies_beside_a_walled_bin_is_not_in_it():
@@ -222,3 +223,31 @@ def test_a_tower_is_followed_upwards():
         steps = [(pick["green"], start, held), (stack["red"], held, two), (pick["yellow"], two, held_again)]
         assert [verifier.verify(*step).outcome for step in steps] == [YES] * 3
         assert verifier.verify(stack["green"], held_again, end).outcome is outcome
+
+
+def test_what_was_put_aside_is_picked_from_there():
+    """The plan points at the obstacle where it stood at first; a pick that fails there forgets nothing."""
+    aside = box(0.42, 0.25, 0.0)
+    pick = Subgoal("pick", {"object": "obstacle", "point": pixel(0.5, 0.1, 0.04)})
+    put = Subgoal("place", {"object": "obstacle", "target": "mat", "point": pixel(0.42, 0.25, 0.0)})
+    steps = [
+        (pick, at(0, seen(CUBE)), at(1, seen(LIFTED, **HOLDING)), YES),
+        (put, at(1, seen(LIFTED, **HOLDING)), at(2, seen(aside, tool=(0.42, 0.25, 0.2))), YES),
+        (pick, at(2, seen(aside)), at(3, seen(aside, opening=0.5, tool=(0.42, 0.1, 0.2))), NO),  # something else
+        (pick, at(3, seen(aside)), at(4, seen(box(0.42, 0.25, 0.16), opening=0.5, tool=(0.42, 0.25, 0.18))), YES),
+    ]
+    verifier = ObservationVerifier(spec())
+    for subgoal, before, after, outcome in steps:
+        verdict = verifier.verify(subgoal, before, after)
+        assert verdict.outcome is outcome, verdict
+
+
+def test_points_are_lifted_at_the_centres_of_pixels():
+    """A change is found where it is, not half a pixel beside it."""
+    point = pixel(0.5, -0.15, 0.0)
+    view = View(depth_of(), np.array([0.0, 0, 1, 1, 0, 0, 0]))
+    centre = CameraPoint("front", int(point.u) + 0.5, int(point.v) + 0.5)
+    found = change_at(centre, camera(), [view], view, 0.03, below_m=0.01)
+    back = project(found.point, camera())
+    assert abs(back.u - int(point.u) - 0.5) < 0.1
+    assert abs(back.v - int(point.v) - 0.5) < 0.1
