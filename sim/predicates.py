@@ -15,7 +15,7 @@ AT_REST_M_S = 0.02
 ON_TOP_GAP_M = 0.012
 SEATED_GAP_M = 0.005
 INSERTED_SHARE = 0.6  # of a hole's depth
-LIFTED_M = 0.02
+LIFTED_M = 0.02  # times the robot's reach
 OPEN_FRACTION, SHUT_FRACTION = 0.7, 0.1
 DOWN_FRACTION = 0.6  # of a button's travel
 HOME_TOLERANCE_RAD = 0.1
@@ -40,7 +40,12 @@ def offset_in(truth: Truth, name: str, container: str) -> np.ndarray:
 
 
 def inside(truth: Truth, name: str, container: str) -> bool:
-    """Its centre is within the walls of a bin, slot or drawer, below the rim plus half of itself; let go, at rest."""
+    """Its centre is within the walls of a bin, slot or drawer, below the rim plus half of itself; let go, at rest.
+
+    Only what is loose can be put anywhere.
+    """
+    if not truth.entity(name).loose:
+        return False
     box, (x, y, z) = truth.entity(container), offset_in(truth, name, container)
     half = truth.target(name).size[2] / 2
     within = abs(x - box.surface[0]) < box.size[0] / 2 and abs(y - box.surface[1]) < box.size[1] / 2
@@ -99,12 +104,13 @@ def pressed(truth: Truth) -> bool:
 
 
 def lifted(truth: Truth, name: str) -> bool:
-    """Held by both fingers, and nothing but the gripper carries it."""
-    return truth.held() == name and bottom_z(truth, name) > LIFTED_M * truth.world.robot.workspace.reach_max_m
+    """Held by both fingers, off the table, and nothing but the gripper carries it."""
+    high = bottom_z(truth, name) > LIFTED_M * truth.world.robot.workspace.reach_max_m
+    return bool(high and truth.held() == name and not truth.rests(name))
 
 
 def holds(truth: Truth, subgoal: Subgoal) -> bool | None:
-    """Whether the criterion of a subgoal holds in the world as it is now."""
+    """Whether the criterion of a subgoal holds in the world as it is now; None when that cannot be told."""
     words = subgoal.arguments
     known = [str(words[key]) for key in ("object", "target") if key in words]
     if any(name not in truth.world.entities for name in known):
@@ -113,13 +119,30 @@ def holds(truth: Truth, subgoal: Subgoal) -> bool | None:
     return None if check is None else check(truth, subgoal)
 
 
-def _placed(truth: Truth, subgoal: Subgoal) -> bool:
-    """What was to be placed (if it is not named: some loose thing) is in, or on, the target, and let go."""
+def _placed(truth: Truth, subgoal: Subgoal) -> bool | None:
+    """What was to be placed is in, or on, the target, and let go.
+
+    If it is not named, False when nothing lies there; whether what does is the right thing, nobody can tell.
+    """
     target = str(subgoal.arguments["target"])
     relation = {"block": on_top, "slot": seated, "hole": inserted}.get(truth.entity(target).kind, inside)
+    if "object" in subgoal.arguments:
+        thing = str(subgoal.arguments["object"])
+        return truth.held() is None and relation(truth, thing, target)
     loose = [name for name, entity in truth.world.entities.items() if entity.loose and name != target]
-    things = [str(subgoal.arguments["object"])] if "object" in subgoal.arguments else loose
-    return truth.held() is None and any(relation(truth, name, target) for name in things)
+    lies_there = truth.held() is None and any(relation(truth, name, target) for name in loose)
+    return None if lies_there else False
+
+
+def _slid(truth: Truth, subgoal: Subgoal, low: float, high: float) -> bool:
+    """A drawer, named by itself or by its handle, is open by a share between two."""
+    target = str(subgoal.arguments["target"])
+    is_drawer = truth.entity(target).kind in ("drawer", "handle")
+    return is_drawer and low < opened_fraction(truth, target) < high
+
+
+def _pressed(truth: Truth, subgoal: Subgoal) -> bool:
+    return truth.entity(str(subgoal.arguments["target"])).kind == "button" and pressed(truth)
 
 
 def _at_home(truth: Truth, subgoal: Subgoal) -> bool:
@@ -133,8 +156,8 @@ _CHECKS = {
     "stack_on": _placed,
     "insert": _placed,
     "push": lambda truth, subgoal: inside(truth, str(subgoal.arguments["object"]), str(subgoal.arguments["target"])),
-    "open": lambda truth, subgoal: opened_fraction(truth, str(subgoal.arguments["target"])) > OPEN_FRACTION,
-    "close": lambda truth, subgoal: opened_fraction(truth, str(subgoal.arguments["target"])) < SHUT_FRACTION,
-    "press": lambda truth, subgoal: pressed(truth),
+    "open": lambda truth, subgoal: _slid(truth, subgoal, OPEN_FRACTION, np.inf),
+    "close": lambda truth, subgoal: _slid(truth, subgoal, -np.inf, SHUT_FRACTION),
+    "press": _pressed,
     "home": _at_home,
 }

@@ -110,19 +110,32 @@ class Truth:
         return self._touching()[0]
 
     def touched(self) -> frozenset[str]:
-        """Names of the loose things that any part of the gripper touches."""
+        """Names of the loose things that a finger touches."""
         return self._touching()[1]
 
     def _touching(self) -> tuple[str | None, frozenset[str]]:
-        model, data = self.world.model, self.world.data
-        mujoco.mj_collision(model, data)
         sides: dict[int, set[int]] = {}
-        for first, second in model.geom_bodyid[data.contact.geom[: data.ncon]]:
-            for finger, thing in ((int(first), int(second)), (int(second), int(first))):
+        for first, second in self._contacts()[0].tolist():
+            for finger, thing in ((first, second), (second, first)):
                 if finger in self._fingers and thing in self._by_body:
                     sides.setdefault(thing, set()).add(finger)
         held = [thing for thing, fingers in sides.items() if len(fingers) > 1]
         return self._by_body[held[0]] if held else None, frozenset(self._by_body[thing] for thing in sides)
+
+    def rests(self, name: str) -> bool:
+        """Whether anything but the robot holds a loose thing up: touches it below its middle."""
+        model, data = self.world.model, self.world.data
+        own = model.body(self.entity(name).body).id
+        pairs, heights = self._contacts()
+        others = pairs[(pairs == own).any(axis=1) & (heights < data.xpos[own, 2])]
+        robot = model.body_rootid[next(iter(self._fingers))]
+        return bool(np.any((others != own) & (model.body_rootid[others] != robot)))
+
+    def _contacts(self) -> tuple[np.ndarray, np.ndarray]:
+        """(C, 2) bodies that touch, and (C,) the heights at which they do, m."""
+        model, data = self.world.model, self.world.data
+        mujoco.mj_collision(model, data)
+        return model.geom_bodyid[data.contact.geom[: data.ncon]], data.contact.pos[: data.ncon, 2]
 
     def visible_point(self, name: str, camera: str | None = None) -> CameraPoint | None:
         """A pixel that shows the entity, as near to its surface point as can be seen; None if it is hidden.
@@ -165,11 +178,11 @@ class Truth:
         return self.challenge.infeasible
 
     def remaining(self) -> tuple[Subgoal, ...]:
-        """What is still to be done from the present state."""
-        return self.challenge.remaining(self)
+        """What is still to be done from the present state; nothing of what cannot be done."""
+        return () if self.challenge.infeasible else self.challenge.remaining(self)
 
     def holds(self, subgoal: Subgoal) -> bool | None:
-        """Whether the criterion of a subgoal holds now; None if there is no predicate for it."""
+        """Whether the criterion of a subgoal holds now; None if no predicate can tell."""
         return predicates.holds(self, subgoal)
 
     def success(self) -> bool:
