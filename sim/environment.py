@@ -162,8 +162,6 @@ def _requested(camera: Camera) -> CameraRequest:
     return CameraRequest(*camera)
 
 
-
-
 def _plain(observation: Observation) -> dict[str, np.ndarray]:
     """Every key read now: Gymnasium's wrappers expect a dict that stays as it is."""
     return {key: observation[key] for key in observation}

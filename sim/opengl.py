@@ -3,8 +3,8 @@
 MuJoCo picks its backend when it is imported, and without a display picks one that cannot work; here the choice is
 `MUJOCO_GL`, or EGL on Linux, whoever imported MuJoCo first. What is missing is said with the command that installs it.
 
-Without a GPU, Mesa draws on the calling thread: at the sizes of policies that is as fast as its own pool of threads, and
-it leaves the other cores to the recorder and to other workers. `LP_NUM_THREADS` set outside has the last word.
+Without a GPU, Mesa draws on the calling thread: at the sizes of policies that is as fast as its own pool of threads,
+and it leaves the other cores to the recorder and to other workers. `LP_NUM_THREADS` set outside has the last word.
 """
 
 from __future__ import annotations

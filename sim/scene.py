@@ -6,6 +6,7 @@ the reach of the robot, so that the same task fits a Panda and an SO-101.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import mujoco
@@ -30,7 +31,7 @@ class Rates:
 
     def __post_init__(self):
         ratio = self.physics_hz / self.control_hz if self.control_hz > 0 else 0
-        if ratio < 1 or abs(ratio - round(ratio)) > 1e-9:
+        if not (math.isfinite(ratio) and ratio >= 1 and abs(ratio - round(ratio)) < 1e-9):
             raise InvalidOption(
                 f"physics_hz ({self.physics_hz}) must be a whole multiple of control_hz ({self.control_hz})"
             )

@@ -97,6 +97,8 @@ class Simulation:
             options: `difficulty`, `feasible` and `instruction` for this episode, instead of the constructor's.
         """
         seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
+        if seed < 0:
+            raise InvalidOption(f"a seed is a whole number of at least 0, got {seed}")
         wish = _wished(self._wish, options or {})
         surroundings, things, troubles = np.random.default_rng(seed).spawn(3)
         scene = compose(self.robot, self.rates, surroundings)
@@ -118,6 +120,7 @@ class Simulation:
         command = self.spec.action.validate(action)
         for disturbance in self._disturbances:
             command = disturbance.command(command)
+        self._moment += 1  # whatever comes of it, the pictures of before cannot be taken any more
         self.world.step(command)
         self._truth.challenge.update(self._truth)
         self._strike()
@@ -195,7 +198,8 @@ class Simulation:
             self._renderer.close()
 
     def close(self) -> None:
-        """Free frame buffers and the world."""
+        """Free frame buffers and the world; what was not looked at is gone."""
+        self._moment += 1
         self._release()
         self._world = self._renderer = None
         self._truth.leave()

@@ -122,8 +122,13 @@ class World:
         return state
 
     def restore(self, state: np.ndarray) -> None:
-        """Go to a state of this model. Raises `InvalidOption` when the size is another model's."""
+        """Go to a state of this model; what diverged since is forgotten.
+
+        Raises `InvalidOption` when the size is another model's.
+        """
         if state.shape != (self._state_size,):
             raise InvalidOption(f"state has shape {state.shape}, this model's is ({self._state_size},): another model?")
         mujoco.mj_setState(self.model, self.data, state, STATE)
+        for kind in _BAD:
+            self.data.warning[kind].number = 0
         self._derive()

@@ -16,19 +16,21 @@ from tandem.bridge.contract import InvalidOption
 if TYPE_CHECKING:
     from tandem.sim.truth import Truth
 
+_RANGES = (("earliest_s", "latest_s"), ("nearest_m", "furthest_m"), ("slowest_m_s", "fastest_m_s"))
+
 
 @dataclass(frozen=True)
 class Options:
-    """When and how much. Numbers are finite and not negative; `earliest_s` is not after `latest_s`."""
+    """When and how much. Numbers are finite and not negative, and the lower end of a range is not above the upper."""
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, str) and not (np.isfinite(value) and value >= 0):
                 raise InvalidOption(f"{field.name} must be a number of at least 0, got {value}")
-        earliest, latest = getattr(self, "earliest_s", 0.0), getattr(self, "latest_s", np.inf)
-        if earliest > latest:
-            raise InvalidOption(f"earliest_s ({earliest}) must not be after latest_s ({latest})")
+        for low, high in _RANGES:
+            if hasattr(self, low) and getattr(self, low) > getattr(self, high):
+                raise InvalidOption(f"{low} ({getattr(self, low)}) must not be above {high} ({getattr(self, high)})")
 
 
 class Disturbance:

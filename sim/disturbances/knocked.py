@@ -58,7 +58,7 @@ class Knocked(Disturbance):
         world, target = truth.world, truth.target(name)
         way = there - target.surface[:2]
         distance = np.linalg.norm(way)
-        velocity = np.append(way / distance, 0.0) * np.sqrt(2 * BRAKING_M_S2 * (distance - TOPPLE_M))
+        velocity = np.append(way / distance, 0.0) * np.sqrt(2 * BRAKING_M_S2 * max(0.0, distance - TOPPLE_M))
         roll = self.options.tumble * np.cross([0, 0, 1], velocity) / (target.size[2] / 2)
         _, rotation = truth.pose(name)
         joint = world.data.joint(truth.entity(name).joint)

@@ -108,7 +108,7 @@ class Sort:
         furnisher = Furnisher(scene, rng)
         things, others = _draw_things(rng, rules, wish.difficulty, with_others=by_words)
         goal, reason = _furnish(furnisher, rules, things, others, fault)
-        return SortChallenge(goal, _phrased(phrase, rules), reason)
+        return SortChallenge(goal, wish.instruction or _phrased(phrase, rules), reason)
 
     def understand(self, instruction: str) -> tuple[Rule, ...]:
         """The rules that words stand for; none when they say "by colour", whichever colours there are.

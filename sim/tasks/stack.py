@@ -122,7 +122,7 @@ class Stack:
         if fault == "out of reach":
             furnisher.distant_block(odd)
         reason = {"no such object": f"there is no {odd}", "out of reach": f"the {odd} is out of reach"}.get(fault)
-        return StackChallenge(tower, _phrased(phrase, tower), reason)
+        return StackChallenge(tower, wish.instruction or _phrased(phrase, tower), reason)
 
     def understand(self, instruction: str) -> tuple[str, ...]:
         """The blocks from the bottom up, or `InvalidOption` with an example."""

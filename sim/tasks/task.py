@@ -37,6 +37,8 @@ class Wish:
     def __post_init__(self):
         if not 0.0 <= self.difficulty <= 1.0:
             raise InvalidOption(f"difficulty must lie between 0 (easy) and 1 (hard), got {self.difficulty}")
+        if self.instruction is not None and not self.instruction.strip():
+            raise InvalidOption("the instruction is empty; say what is to be done, or leave it out for the task's own")
 
 
 class Challenge(Protocol):

@@ -250,7 +250,9 @@ def test_words_become_disturbances():
         ("delayed:steps=two", InvalidOption, "whole number"),
         ("delayed:steps=-1", InvalidOption, "at least 0"),
         ("noise:joint_rad=nan", InvalidOption, "joint_rad"),
-        ("knocked:earliest_s=9", InvalidOption, "after latest_s"),
+        ("knocked:earliest_s=9", InvalidOption, "above latest_s"),
+        ("knocked:slowest_m_s=2", InvalidOption, "above fastest_m_s"),
+        ("moved:nearest_m=1", InvalidOption, "above furthest_m"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(words, error, told):

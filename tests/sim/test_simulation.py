@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tandem.bridge.conformance import check_body
-from tandem.bridge.contract import InvalidAction, InvalidOption, PhysicsDiverged, UnknownName
+from tandem.bridge.contract import InvalidAction, InvalidOption, PhysicsDiverged, StaleObservation, UnknownName
 from tandem.bridge.robots import load
 from tandem.sim.scene import Rates
 from tandem.sim.tasks import task_named
@@ -58,6 +58,28 @@ def test_physics_that_diverged_is_an_error_not_a_restart(make_simulation, poison
     simulation.step(np.append(simulation.spec.home, 1.0))
 
 
+def test_a_state_of_before_physics_diverged_can_be_gone_on_from(make_simulation):
+    simulation = make_simulation()
+    observation, _ = simulation.reset(seed=3)
+    state, rest = simulation.state(), np.append(simulation.spec.home, 1.0)
+    simulation.world.data.qvel[0] = np.nan
+    for _ in range(2):
+        with pytest.raises(PhysicsDiverged):
+            simulation.step(rest)
+    with pytest.raises(StaleObservation):
+        observation["image.front"]
+    simulation.restore(state)
+    simulation.step(rest)
+
+
+def test_a_picture_of_a_closed_body_is_gone(make_simulation):
+    simulation = make_simulation()
+    observation, _ = simulation.reset(seed=3)
+    simulation.close()
+    with pytest.raises(StaleObservation):
+        observation["image.front"]
+
+
 def test_the_clock_counts_control_steps(make_simulation):
     simulation = make_simulation(cameras=(), rates=Rates(1000.0, 40.0))
     observation, _ = simulation.reset(seed=0)
@@ -83,6 +105,13 @@ def test_names_and_options_that_do_not_exist_are_refused(make_simulation):
         load("pandas")
     with pytest.raises(InvalidOption, match="whole multiple"):
         Rates(500.0, 30.0)
+    for rates in ((np.nan, 20.0), (np.inf, 20.0), (500.0, np.nan), (500.0, 0.0), (0.0, 20.0)):
+        with pytest.raises(InvalidOption, match="whole multiple"):
+            Rates(*rates)
     simulation = make_simulation()
     with pytest.raises(InvalidOption, match="difficulty"):
         simulation.reset(seed=0, options={"dificulty": 1.0})
+    with pytest.raises(InvalidOption, match="at least 0"):
+        simulation.reset(seed=-1)
+    with pytest.raises(InvalidOption, match="empty"):
+        simulation.reset(seed=0, options={"instruction": " "})

@@ -163,3 +163,8 @@ def wanted(task: str, challenge) -> tuple[str, ...]:
 def test_nonsense_is_refused_with_an_example(task):
     with pytest.raises(InvalidOption, match=r"(?i)say for example"):
         world(task, 0, instruction="make me a coffee")
+
+
+def test_braces_in_an_instruction_are_only_words():
+    for task, words in (("sort", "put every cube in the red bin {please}"), ("stack", "stack red on blue {0}")):
+        assert world(task, 0, instruction=words).truth().challenge.instruction == words
