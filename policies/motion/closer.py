@@ -24,7 +24,7 @@ from tandem.policies.motion.pose import closing_yaw, moved, top_down, wrapped
 SEEN, UNSEEN = "second look", "first look kept"  # phases: what came of it
 _CLEARANCE_M = 0.04  # between the rim and the foot of what is held
 _LOOKS = 5
-_FARTHEST_M, _TURNED_RAD = 0.012, 0.35  # a correction beyond these is a mistake
+_FARTHEST_M = 0.02  # a correction beyond this is a mistake
 _LOG = logging.getLogger(__name__)
 
 
@@ -76,7 +76,7 @@ def second_look(
     if len(glimpses) <= _LOOKS // 2:
         return (yield from _keep(mover, words, target, why))
     found = _middle(glimpses)
-    if not _plausible(target, found):
+    if np.linalg.norm(found.surface - target.surface) > _FARTHEST_M:
         return (yield from _keep(mover, words, target, "what the camera on the arm sees there is another thing"))
     mover.memory.see(words, found)
     return found
@@ -110,8 +110,3 @@ def _middle(glimpses: list[Target]) -> Target:
     turns = [wrapped(glimpse.yaw_rad - first.yaw_rad, np.pi / 2) for glimpse in glimpses]
     surface = np.mean([glimpse.surface for glimpse in glimpses], axis=0)
     return replace(first, surface=surface, yaw_rad=first.yaw_rad + float(np.mean(turns)), rim_z_m=float(surface[2]))
-
-
-def _plausible(before: Target, found: Target) -> bool:
-    shift = float(np.linalg.norm(found.surface - before.surface))
-    return shift < _FARTHEST_M and abs(wrapped(found.yaw_rad - before.yaw_rad, np.pi / 2)) < _TURNED_RAD

@@ -68,7 +68,7 @@ def _depth(mover: Mover, target: Target, held: Held) -> float:
 
 def spiral(widest_m: float) -> list[np.ndarray]:
     """(2,) offsets from the middle outward to a radius, evenly spaced along an Archimedean spiral."""
-    offsets, angle = [np.zeros(2)], 0.0
+    offsets, angle = [np.zeros(2)] * 2, 0.0  # and a third, below: in the middle it takes more than one press to be in
     while _PITCH_M * angle / (2 * np.pi) < widest_m:
         radius = _PITCH_M * angle / (2 * np.pi)
         offsets.append(radius * np.array([np.cos(angle), np.sin(angle)]))

@@ -21,7 +21,7 @@ from tandem.policies.motion.targets.region import connected, window
 from tandem.policies.motion.targets.view import View
 
 _RIM_M = 0.02  # beside the mouth: as much of the rim as is looked at
-_OFF_M = 0.006  # the rim may be this much higher or lower than believed
+_OFF_M = 0.015  # the rim may be this much higher or lower than believed
 _LEVEL_M = 0.0012
 _SIZES = (0.7, 1.5)  # seen over believed side
 _OBLONG = 1.15  # long over short side from which the second moment tells the turn
@@ -46,10 +46,7 @@ def mouth_from_above(view: View, believed: Target, outline: Outline) -> Target:
     side = float(believed.size[:2].max())
     rows, columns = window(view, row, column, 0.75 * side + _RIM_M)
     z = view.points[rows, columns][..., 2]
-    near = z[np.abs(z - believed.surface[2]) < _OFF_M]
-    if near.size < _FEWEST:
-        raise _unseen(view, "no rim is at its height")
-    rim_m = float(np.median(near))
+    rim_m = _rim(view, z[np.abs(z - believed.surface[2]) < _OFF_M])
     inside = _enclosed(view, np.abs(z - rim_m) < _LEVEL_M, (row - rows.start, column - columns.start))
     robot = outline.hides(view, rows, columns).astype(np.uint8)
     if (inside & (cv2.dilate(robot, np.ones((3, 3), np.uint8)) > 0)).any():
@@ -65,6 +62,15 @@ def mouth_from_above(view: View, believed: Target, outline: Outline) -> Target:
 
 def _unseen(view: View, why: str) -> SkillFailed:
     return SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"camera {view.camera.name!r} does not see the mouth: {why}")
+
+
+def _rim(view: View, heights: np.ndarray) -> float:
+    """The level at which most of some heights (N,) lie: walls and chamfers spread over all of them."""
+    if heights.size < _FEWEST:
+        raise _unseen(view, "no rim is at its height")
+    counts, edges = np.histogram(heights, np.arange(heights.min(), heights.max() + 2 * _LEVEL_M, _LEVEL_M))
+    level = edges[int(np.argmax(counts))] + _LEVEL_M / 2
+    return float(np.median(heights[np.abs(heights - level) < _LEVEL_M]))
 
 
 def _enclosed(view: View, rim: np.ndarray, pixel: tuple[int, int]) -> np.ndarray:
