@@ -50,6 +50,8 @@ class System:
     """Planner: scripted (uses ground truth, and says so)."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
+    second_look: bool = True
+    """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     verifier: str = "observation"
     """Verifier that the agent trusts: observation, or predicate (ground truth)."""
     body: str = "sim"
@@ -79,14 +81,16 @@ class Rig:
 
     Args:
         system: the choices.
+        search_m: how far around a believed hole the policy feels for it; 0 takes that away from it.
 
     Attributes:
         simulation: the body.
         truth: its ground truth.
+        policy: of the present episode; None before the first.
     """
 
-    def __init__(self, system: System):
-        self.system = system
+    def __init__(self, system: System, *, search_m: float = 0.004):
+        self.system, self.policy, self._search_m = system, None, search_m
         self.simulation = Simulation(
             task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
             wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
@@ -114,7 +118,8 @@ class Rig:
         )
 
     def _agent(self, subscribers: tuple[Subscriber, ...]) -> Agent:
-        policy, verifier = self._policy(), self._verifier()
+        self.policy, verifier = self._policy(), self._verifier()
+        policy = self.policy
         horizon = self.simulation.task.horizon_s * self.system.control_hz
         return Agent(
             self.simulation, self._planner(), policy, verifier, measure=self.truth.holds, score=self._score,
@@ -130,7 +135,9 @@ class Rig:
 
     def _policy(self) -> Policy:
         spec = self.simulation.spec
-        return MotionPolicy(spec, self.truth if self.system.policy == "demonstrator" else DepthTargets(spec))
+        look = DepthTargets(spec, second_look=self.system.second_look)
+        targets = self.truth if self.system.policy == "demonstrator" else look
+        return MotionPolicy(spec, targets, search_m=self._search_m)
 
     def _verifier(self) -> Verifier:
         if self.system.verifier == "predicate":

@@ -13,17 +13,18 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from benchmarks import insertion
 from composition import Rig, System
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from tandem.agent.evaluation.statistics import wilson
-from tandem.bridge.contract import UnknownName
+from tandem.bridge.contract import InvalidOption, UnknownName
 from tandem.sim.disturbances import DISTURBANCES
 from tandem.sim.tasks import TASKS
 
-SECTIONS = ("tasks", "robots", "disturbances", "infeasible")
+SECTIONS = ("tasks", "robots", "disturbances", "infeasible", "insert")
 ON_ROBOTS = {"ur5e": ("pick_place", "sort", "stack"), "so101": ("pick_place",)}
 DISTURBED = ("pick_place", "sort")
 MODES = {
@@ -40,6 +41,7 @@ class Cell:
     section: str
     system: System
     feasible: bool = True
+    search_m: float = insertion.FEEL_M
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class TasksBenchmark:
     mode: Literal["truth", "depth"] = "truth"
     """Where the policy's target positions come from."""
     sections: tuple[str, ...] = SECTIONS
-    """Which parts of the table: tasks, robots, disturbances, infeasible."""
+    """Which parts of the table: tasks, robots, disturbances, infeasible, insert (one look or two; mode depth only)."""
     tasks: tuple[str, ...] = ()
     """Only these tasks; all when empty."""
     workers: int = 2
@@ -64,6 +66,8 @@ class TasksBenchmark:
     def run(self) -> dict[str, float]:
         """Run every episode, print the table, return the figures."""
         console, cells = Console(highlight=False, width=None if sys.stdout.isatty() else 120), list(self._cells())
+        if not cells:
+            raise InvalidOption("there is nothing to measure: section insert needs --mode depth and the task insert")
         results: dict[str, list[dict[str, Any]]] = {cell.name: [] for cell in cells}
         with ProcessPoolExecutor(self.workers) as pool, Progress(console=console, transient=True) as progress:
             bar = progress.add_task("episodes", total=len(cells) * self.seeds)
@@ -75,6 +79,8 @@ class TasksBenchmark:
                 if self.verbose and not outcome["success"]:
                     progress.console.print(_story(jobs[job], outcome))
         console.print(_table(cells, results, self.mode))
+        if looks := _looks(cells, results):
+            console.print(insertion.table(looks))
         return _figures(cells, results)
 
     def _seeds(self) -> range:
@@ -105,21 +111,32 @@ def _every(base: System) -> Iterator[Cell]:
             yield Cell(f"success_{task}_{disturbance}", "disturbances", system)
     for task in TASKS:
         yield Cell(f"refused_{task}", "infeasible", replace(base, task=task), feasible=False)
+    if base.policy == "motion":
+        for name, system, search_m in insertion.variants(base):
+            yield Cell(f"success_insert_{name}", "insert", system, search_m=search_m)
 
 
 def _episode(cell: Cell, seed: int) -> dict[str, Any]:
     """One episode in a worker process."""
-    rig = Rig(cell.system)
+    rig = Rig(cell.system, search_m=cell.search_m)
+    meter = insertion.InsertionMeter(rig)
     try:
-        result = rig.run(seed, feasible=cell.feasible)
+        result = rig.run(seed, feasible=cell.feasible, subscribers=(meter,) if cell.section == "insert" else ())
     finally:
         rig.close()
-    return {"seed": seed, **result.to_dict()}
+    return {"seed": seed, **result.to_dict(), "insertion": meter.figures}
+
+
+def _looks(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    """The results of section insert, by the names of its variants."""
+    prefix = "success_insert_"
+    return {cell.name.removeprefix(prefix): results[cell.name] for cell in cells if cell.section == "insert"}
 
 
 def _story(cell: Cell, outcome: dict[str, Any]) -> str:
     system = cell.system
     options = f"--task {system.task} --robot {system.robot} --policy {system.policy} --verifier {system.verifier}"
+    options += "" if system.second_look else " --no-second-look"
     options += "".join(f" --disturb {name}" for name in system.disturb) + ("" if cell.feasible else " --infeasible")
     failures = [f"{a['failure']}: {a['detail']}" for a in outcome["attempts"] if a["failure"]]
     lines = [f"[red]{cell.name}[/] seed {outcome['seed']}: {outcome['failure']} {outcome['reason']}"[:300]]
@@ -151,5 +168,7 @@ def _figures(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dic
     figures: dict[str, float] = dict(rate)
     if refused:
         figures["infeasible_recognised"] = sum(refused) / len(refused)
+    for name, rows in _looks(cells, results).items():
+        figures |= insertion.summary(name, [row["insertion"] for row in rows])
     false = sum(bool(row["false_success"]) for row in every)
     return {**figures, "false_success": false / len(every), "false_success_count": false, "episodes": len(every)}
