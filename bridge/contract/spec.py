@@ -154,11 +154,21 @@ class BodySpec:
             raise InvalidSpec("home lies outside the joint range")
         if not (np.isfinite(self.control_hz) and self.control_hz > 0):
             raise InvalidSpec(f"control_hz must be positive, got {self.control_hz}")
-        layout = (*self.joint_names, "gripper")
-        if self.action.kind is ActionKind.JOINT_POSITION_GRIPPER and self.action.names != layout:
-            raise InvalidSpec(f"an action of kind {self.action.kind} is laid out as {layout}, not {self.action.names}")
+        if self.action.kind is ActionKind.JOINT_POSITION_GRIPPER:
+            self._check_action()
         if len({camera.name for camera in self.cameras}) != len(self.cameras):
             raise InvalidSpec("camera names must differ from one another")
+
+    def _check_action(self) -> None:
+        """An action is laid out as the joints are, and allows nothing that they do not."""
+        layout = (*self.joint_names, "gripper")
+        if self.action.names != layout:
+            raise InvalidSpec(f"an action of kind {self.action.kind} is laid out as {layout}, not {self.action.names}")
+        low, high = np.append(self.position_low, 0.0), np.append(self.position_high, 1.0)
+        outside = (self.action.low < low) | (self.action.high > high)
+        if outside.any():
+            i = int(np.argmax(outside))
+            raise InvalidSpec(f"action bounds of {layout[i]!r} go beyond its range [{low[i]:.6g}, {high[i]:.6g}]")
 
     @property
     def dt_s(self) -> float:
@@ -190,8 +200,8 @@ class BodySpec:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> BodySpec:
         """Inverse of `to_dict`; raises `InvalidSpec` naming a field that is missing or unknown."""
-        values = dict(fields)
         try:
+            values = dict(fields)
             values["cameras"] = tuple(CameraSpec(**camera) for camera in values["cameras"])
             values["action"] = ActionSpec.from_dict(values["action"])
             values["gripper"] = None if values["gripper"] is None else GripperSpec(**values["gripper"])

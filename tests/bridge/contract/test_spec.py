@@ -22,6 +22,13 @@ def camera(**fields):
     return dataclasses.replace(SPEC.cameras[0], **fields)
 
 
+def wider(element, by):
+    """The action's layout with one upper bound raised."""
+    high = SPEC.action.high.copy()
+    high[element] += by
+    return dataclasses.replace(SPEC.action, high=high)
+
+
 MIRRORED = np.diag([1.0, 1.0, -1.0, 1.0])
 BAD_SPECS = {
     "no joints": {"joint_names": ()}, "two of a name": {"joint_names": ("a", "a", "b")},
@@ -30,6 +37,7 @@ BAD_SPECS = {
     "empty range": {"position_low": [0.9, -0.4, 0.0]}, "home outside": {"home": [0.4, 0.0, 9.0]},
     "words": {"home": ["a", "b", "c"]}, "rate": {"control_hz": 0.0}, "rate nan": {"control_hz": float("nan")},
     "two cameras of a name": {"cameras": SPEC.cameras * 2},
+    "commands beyond a joint": {"action": wider(0, 0.1)}, "commands beyond the gripper": {"action": wider(-1, 0.1)},
 }
 
 
@@ -78,6 +86,12 @@ def test_any_numbers_survive_the_wire(control_hz, limits):
 def test_a_damaged_specification_is_refused(damage):
     fields = SPEC.to_dict()
     damage(fields)
+    with pytest.raises(InvalidSpec):
+        BodySpec.from_dict(fields)
+
+
+@pytest.mark.parametrize("fields", [None, 3, "spec", ["robot"], {}], ids=str)
+def test_what_is_no_specification_at_all_is_refused(fields):
     with pytest.raises(InvalidSpec):
         BodySpec.from_dict(fields)
 
