@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def _pictures(
 
 def _encode(path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float) -> int:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=round(fps), options=_QUALITY)
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_QUALITY)
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
         count = 0

@@ -37,6 +37,13 @@ def test_a_browser_plays_it_and_every_frame_is_there(tmp_path):
     assert data.index(b"moov") < data.index(b"mdat")  # the index is at the front: it starts before it is all there
 
 
+def test_it_plays_as_fast_as_it_was(tmp_path):
+    """Every second step of a 25 Hz body makes 12.5 frames a second."""
+    write_film(tmp_path / "e.mp4", frames(25), lambda index: CAPTION, 12.5)
+    with av.open(str(tmp_path / "e.mp4")) as container:
+        assert float(container.duration) / av.time_base == pytest.approx(2.0, abs=0.01)
+
+
 def test_captions_must_be_as_many_as_frames(tmp_path):
     assert write_film(tmp_path / "e.mp4", frames(3), [CAPTION] * 3, 20) == 3
     with pytest.raises(ValueError, match="shorter"):
