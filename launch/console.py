@@ -28,7 +28,8 @@ class Row:
     """One attempt at a subgoal."""
 
     def __init__(self, words: str):
-        self.words, self.phase, self.attempt = words, "", None
+        self.words, self.phase = words, ""
+        self.attempt: Mapping[str, Any] | None = None  # `Attempt.to_dict` once it has ended
 
     def cells(self, number: int) -> tuple[str, ...]:
         """Its line of the table."""
@@ -76,7 +77,7 @@ class Console:
         if event.kind is EventKind.SUBGOAL_START:
             self._rows.append(Row(event.message))
         elif event.kind is EventKind.SUBGOAL_END and self._rows:
-            self._rows[-1].attempt = _attempt(event.data)
+            self._rows[-1].attempt = event.data
         elif event.kind in (EventKind.PLAN, EventKind.RECOVERY, EventKind.DISTURBANCE, EventKind.FAILURE):
             self._live.console.print(f"[dim]{event.time_s:6.1f} s[/]  {event.kind:12} {escape(event.message)}")
 
@@ -93,10 +94,6 @@ class Console:
         for number, row in enumerate(self._rows, 1):
             table.add_row(*row.cells(number))
         return Group(table, self._bar)
-
-
-def _attempt(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return data.get("attempt", data) if isinstance(data.get("attempt"), Mapping) else data
 
 
 def summary(result: EpisodeResult) -> str:

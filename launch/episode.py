@@ -18,7 +18,7 @@ from console import Console
 from pictures import write_pictures
 
 from tandem.agent.evaluation.statistics import wilson
-from tandem.bridge.contract import EpisodeResult, FailureCode, LogUnwritable, TandemError
+from tandem.bridge.contract import EpisodeResult, FailureCode, InvalidOption, LogUnwritable, TandemError
 from tandem.bridge.log import Recorder, next_free
 from tandem.sim.replay import state_layout
 
@@ -44,6 +44,8 @@ class Options(System):
 
 
 def main(options: Options) -> int:
+    if options.episodes < 1:
+        raise InvalidOption(f"--episodes must be at least 1, got {options.episodes}")
     rig = Rig(options)
     folder = run_folder(options.log_dir) if options.record else options.log_dir
     results = []

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 import gymnasium
 import numpy as np
@@ -23,6 +23,7 @@ from tandem.bridge.contract import EpisodeResult, EpisodeStart, Step
 from tandem.bridge.log import Recorder
 from tandem.bridge.robots import load
 from tandem.sim.cameras import CameraRequest
+from tandem.sim.environment import environment_id
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import task_named
 
@@ -34,6 +35,7 @@ SETUPS: dict[str, tuple[CameraRequest, ...]] = {
 PEERS = {"robosuite": "sim_robosuite.py", "fetch": "sim_fetch.py"}
 WANDER_RAD = 0.03  # a step of the random walk of joint targets
 BLOCK_STEPS = 20
+WRITTEN_S = 0.2  # the writer is done with a recorded block by then: its work must not slow down the plain one
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,8 @@ class SimBenchmark:
 
     def _vector(self) -> float:
         """Environment steps per second of `gymnasium.make_vec`, one process each, one 224x224 image."""
-        name = "".join(word.title() for word in self.task.split("_"))
         envs = gymnasium.make_vec(
-            f"tandem/{name}-v0", num_envs=self.workers, vectorization_mode="async", cameras=[("front", 224, 224)],
+            environment_id(self.task), num_envs=self.workers, vectorization_mode="async", cameras=[("front", 224, 224)],
             vector_kwargs={"context": "spawn"},  # OpenGL does not survive a fork
         )
         envs.reset(seed=0)
@@ -132,6 +133,7 @@ class SimBenchmark:
             walk.steps(BLOCK_STEPS)
             plain, recorded, start = [], [], perf_counter()
             while perf_counter() - start < 3 * self.seconds:
+                sleep(WRITTEN_S)
                 plain.append(walk.timed(BLOCK_STEPS))
                 recorded.append(walk.timed(BLOCK_STEPS, recorder.on_step))
             recorder.on_episode_end(_ENDED)

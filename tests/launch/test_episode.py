@@ -108,6 +108,9 @@ def test_what_cannot_be_done_is_refused_with_the_reason(tmp_path):
     (("--clock", "charged"), "charged:MS|charged:250"),
     (("--difficulty", "2"), "between 0"),
     (("--control-hz", "30"), "whole multiple"),
+    (("--episodes", "0"), "at least 1"),
+    (("--seed", "-1"), "at least 0"),
+    (("--instruction", ""), "empty"),
     (("--instruction", "make me a sandwich"), "put the red cube in the blue bin"),
 ])  # fmt: skip
 def test_a_bad_option_says_what_would_have_worked(tmp_path, options, message):
