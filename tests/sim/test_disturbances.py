@@ -8,6 +8,7 @@ from tandem.bridge.contract.observation import validate
 from tandem.sim.cameras import CameraRequest
 from tandem.sim.disturbances import DISTURBANCES, disturbance_named
 from tandem.sim.disturbances.places import touches_other
+from tandem.sim.scene import REFERENCE_REACH_M
 
 STEPS = 140
 CAMERAS = (CameraRequest("front", 64, 48, depth=True), CameraRequest("wrist", 32, 24, depth=True))
@@ -53,7 +54,7 @@ def test_moved_shifts_one_goal_thing_to_a_free_place(disturbed, seed, robot):
     after = places(simulation)
     shifted = {name: np.linalg.norm(after[name] - before[name]) for name in before}
     (name,) = [name for name, distance in shifted.items() if distance > 0.003]
-    scale = simulation.robot.workspace.reach_max_m / 0.65
+    scale = simulation.robot.workspace.reach_max_m / REFERENCE_REACH_M
     assert name in goal
     assert 0.039 * scale < shifted[name] < 0.081 * scale
     assert simulation.robot.workspace.contains(*after[name][:2])
