@@ -35,6 +35,7 @@ SETUPS: dict[str, tuple[CameraRequest, ...]] = {
 PEERS = {"robosuite": "sim_robosuite.py", "fetch": "sim_fetch.py"}
 WANDER_RAD = 0.03  # a step of the random walk of joint targets
 BLOCK_STEPS = 20
+WARM_STEPS = 3  # after a pause the first steps are slower
 WRITTEN_S = 0.2  # the writer is done with a recorded block by then: its work must not slow down the plain one
 
 
@@ -134,6 +135,7 @@ class SimBenchmark:
             plain, recorded, start = [], [], perf_counter()
             while perf_counter() - start < 3 * self.seconds:
                 sleep(WRITTEN_S)
+                walk.steps(WARM_STEPS)
                 plain.append(walk.timed(BLOCK_STEPS))
                 recorded.append(walk.timed(BLOCK_STEPS, recorder.on_step))
             recorder.on_episode_end(_ENDED)
