@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from tandem.sim.entities import Entity, add_bin, add_block
-from tandem.sim.layout import Layout
+from tandem.sim.layout import Layout, finger_gap_m
 from tandem.sim.scene import Scene
 from tandem.sim.vocabulary import COLOURS, SHAPES
 
@@ -96,7 +96,7 @@ class Furnisher:
     @property
     def finger_gap_m(self) -> float:
         """Free space that a finger needs beside a thing."""
-        return 2.2 * self.scene.robot.gripper.finger_thickness_m
+        return finger_gap_m(self.scene.robot)
 
 
 def draw_names(

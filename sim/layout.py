@@ -7,12 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from tandem.bridge.contract import InvalidOption
-from tandem.bridge.robots import Workspace
+from tandem.bridge.robots import Robot, Workspace
 
 TRIES = 2000
 RESTARTS, TRIES_EACH = 100, 400
 EDGE_M = 0.015
 IN_VIEW_RAD = 1.0  # to either side, the front camera sees the whole reach
+
+
+def finger_gap_m(robot: Robot) -> float:
+    """Free space that a finger needs beside a thing, m."""
+    return 2.2 * robot.gripper.finger_thickness_m
 
 
 def sector(space: Workspace) -> tuple[float, float]:

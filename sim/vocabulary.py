@@ -16,7 +16,7 @@ COLOURS: Mapping[str, tuple[float, float, float]] = MappingProxyType({
 """Linear RGB by word."""
 
 SHAPES = ("cube", "cylinder", "brick")
-"""Shapes of loose objects: cube, upright cylinder, brick (twice as long as wide)."""
+"""Shapes of loose objects: cube, upright cylinder, brick (1.7 times as long as wide)."""
 
 
 def listed(words: list[str] | tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import mujoco
 import numpy as np
 
+from tandem.sim.layout import finger_gap_m
 from tandem.sim.predicates import at_rest, bottom_z
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def free_place(truth: Truth, name: str, rng: np.random.Generator, low_m: float, 
 
 
 def _clear(truth: Truth, name: str, place: np.ndarray) -> bool:
-    gap = 2.2 * truth.world.robot.gripper.finger_thickness_m
+    gap = finger_gap_m(truth.world.robot)
     own = np.hypot(*truth.target(name).size[:2]) / 2
     for other in truth.world.entities:
         target = truth.target(other)
