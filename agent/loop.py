@@ -213,6 +213,7 @@ class _Episode:
                 if self.drive.time_s >= end_s:
                     raise SkillFailed(FailureCode.TIMEOUT, f"{subgoal} was not done within {subgoal.timeout_s:g} s")
                 self.drive.advance(action, phase=chunk.phase)
+                self.agent.verifier.watch(self.drive.observation)
 
     def verify(self, subgoal: Subgoal, before: Observation) -> Verdict:
         """The verifier's word; if it cannot tell, it may look once more after things have settled."""

@@ -28,6 +28,10 @@ PLACE_BELOW_M = 0.06  # a bin's floor may lie this far below the top of what is 
 MIN_AREA_M2 = 0.5e-4
 MAX_HIDDEN = 0.5
 MEMORY = 8  # depth images per camera
+WATCHED = 2000  # readings of the tool: more than any subgoal has
+PRESS_M = 0.005  # fingertips that go this far below the top of a button have pushed it down
+PRESS_AIM_M = 0.012  # and this near to its middle
+PRESS_READINGS = 3  # so many times: one may be noise
 
 
 class ObservationVerifier:
@@ -45,6 +49,7 @@ class ObservationVerifier:
         depths = (depth_key(name) for name in self._cameras)
         self.observes: tuple[str, ...] = ("time", "joint_position", "gripper_opening", "tool_pose", *depths)
         self._memory: deque[Observation] = deque(maxlen=MEMORY)  # oldest first
+        self._tips: deque[tuple[float, np.ndarray]] = deque(maxlen=WATCHED)  # time, and (3,) between the fingertips
         self._things = Moved()
         self._rules: dict[str, Callable[[Subgoal, Observation, Observation], Verdict]] = {
             "pick": self._pick, "place": self._place, "stack_on": self._stacked, "insert": self._stacked,
@@ -54,7 +59,14 @@ class ObservationVerifier:
     def reset(self) -> None:
         """Another episode: earlier pictures show another table."""
         self._memory.clear()
+        self._tips.clear()
         self._things.clear()
+
+    def watch(self, observation: Observation) -> None:
+        """Where the fingertips went: a button that springs back shows nothing afterwards."""
+        if self._spec.gripper is not None:
+            tip = observation["tool_pose"][:3] + self._spec.gripper.finger_depth_m * _approach(observation["tool_pose"])
+            self._tips.append((float(observation["time"][0]), tip))
 
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """What the observations tell about the subgoal."""
@@ -110,12 +122,20 @@ class ObservationVerifier:
 
     def _press(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         change = self._change(subgoal, "point", before, after)
-        if change is None or change.hidden > MAX_HIDDEN:
+        if change is None:
             return _unsure("the button cannot be seen")
         words = f"surface of the button changed by {change.rise_m * 1000:+.1f} mm"
-        if change.rise_m <= -THICKNESS_M:
+        if change.hidden <= MAX_HIDDEN and change.rise_m <= -THICKNESS_M:
             return _yes(f"{words}: it stayed down")
-        return _unsure(f"{words}: a button that springs back leaves nothing to see")
+        pushed_m = self._pushed_m(change.point, float(before["time"][0]))
+        words = f"{words}, the fingertips went {pushed_m * 1000:.1f} mm below its top"
+        return _yes(words) if pushed_m >= PRESS_M else _unsure(f"{words}: it may not have been pressed")
+
+    def _pushed_m(self, top: np.ndarray, since_s: float) -> float:
+        """How far the fingertips went below a point (3,) right over it, 0 if they did not."""
+        tips = [tip for time_s, tip in self._tips if time_s > since_s]
+        depths = sorted((top[2] - tip[2] for tip in tips if np.hypot(*(tip - top)[:2]) < PRESS_AIM_M), reverse=True)
+        return max(0.0, float(depths[PRESS_READINGS - 1])) if len(depths) >= PRESS_READINGS else 0.0
 
     def _push(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         left = self._change(subgoal, "point", before, after)
@@ -144,6 +164,12 @@ class ObservationVerifier:
         views = [View(seen[key], seen["tool_pose"]) for seen in (before, *earlier)]
         now = View(after[key], after["tool_pose"])
         return change_at(point, self._cameras[point.camera], views, now, radius_m, below_m=below_m)
+
+
+def _approach(pose: np.ndarray) -> np.ndarray:
+    """(3,) the z axis of a pose (7,): where the fingers point."""
+    w, x, y, z = pose[3:]
+    return np.array([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
 
 
 def _picked(change: Change | None, grip: str, tool_z: float) -> Verdict:

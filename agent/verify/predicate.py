@@ -23,6 +23,9 @@ class PredicateVerifier:
     def reset(self) -> None:
         """It remembers nothing."""
 
+    def watch(self, observation: Observation) -> None:
+        """It needs nothing of what happens in between."""
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """What the predicate says; inconclusive when there is none."""
         holds = self._predicate(subgoal)

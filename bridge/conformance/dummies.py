@@ -88,6 +88,9 @@ class DummyVerifier:
     def reset(self) -> None:
         """It remembers nothing."""
 
+    def watch(self, observation: Observation) -> None:
+        """It needs nothing of what happens in between."""
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """The outcome that it was made with."""
         moved = float(np.linalg.norm(after["tool_pose"][:3] - before["tool_pose"][:3]))

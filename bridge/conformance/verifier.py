@@ -27,6 +27,7 @@ def check_verifier(
     lacking = [key for key in verifier.observes if key not in before]
     require(not lacking, "observes may name only keys that the body delivers.", lacking)
     verifier.reset()
+    verifier.watch(after)
     kept, newest = snapshot(before, verifier.observes), snapshot(after, verifier.observes)
     for subgoal in subgoals:
         given = snapshot(kept, kept)  # exactly what the loop keeps: reading anything else is a KeyError

@@ -75,6 +75,9 @@ class Verifier(Protocol):
     def reset(self) -> None:
         """Forget everything of earlier episodes."""
 
+    def watch(self, observation: Observation) -> None:
+        """Every observation while a subgoal is carried out, in order. Reading its pictures would make them all."""
+
     def verify(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         """Success, failure or inconclusive, with the evidence."""
 

@@ -250,6 +250,18 @@ def test_an_empty_plan_at_the_start_is_no_success():
     assert (result.claimed, result.failure, result.seen, body.asked) == (False, "PLANNER_FAILED", None, 0)
 
 
+def test_a_verifier_watches_every_step_of_a_subgoal():
+    class Watching(DummyVerifier):
+        seen = ()
+
+        def watch(self, observation):
+            self.seen = (*self.seen, float(observation["time"][0]))
+
+    verifier = Watching()
+    _, heard = run(verifier=verifier)
+    assert list(verifier.seen) == [float(step.observation["time"][0]) for step in heard.steps]
+
+
 def test_a_verifier_forgets_between_episodes():
     class Forgetful(DummyVerifier):
         resets = 0

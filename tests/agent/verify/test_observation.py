@@ -171,6 +171,24 @@ def test_a_button_that_springs_back_stays_undecided():
     assert judged(press, seen(button), seen(box(0.5, 0.0, 0.0, half=0.015, height=0.015))).outcome is YES
 
 
+@pytest.mark.parametrize(("x", "depth_m", "readings", "outcome"), [
+    (0.5, 0.007, 4, YES), (0.5, 0.002, 4, UNSURE), (0.5, 0.007, 2, UNSURE), (0.53, 0.007, 4, UNSURE),
+    (0.5, -0.01, 9, UNSURE),
+], ids=["pressed", "touched", "a moment of noise", "beside it", "above it"])
+def test_a_button_that_springs_back_is_known_by_how_far_the_fingers_went(x, depth_m, readings, outcome):
+    button = box(0.5, 0.0, 0.0, half=0.015, height=0.03)
+    press = Subgoal("press", {"target": "button", "point": pixel(0.5, 0.0, 0.03)})
+    reach = dummy_spec().gripper.finger_depth_m  # of the fingertips below the tool, which points down
+    down = {"tool_pose": np.array([x, 0.0, 0.03 + reach - depth_m, 0.0, 1.0, 0.0, 0.0])}
+    verifier = ObservationVerifier(spec())
+    for k in range(readings):
+        verifier.watch(at(1 + 0.05 * k, down))
+    before, after = at(0.5, seen(button)), at(3, seen(button))
+    assert verifier.verify(press, before, after).outcome is outcome
+    again = at(4, seen(button))
+    assert verifier.verify(press, after, again).outcome is UNSURE, "an earlier press is not this one"
+
+
 def test_push_is_seen_at_both_ends():
     push = Subgoal("push", {
         "object": "red cube", "target": "left side", "point": pixel(0.5, 0.1, 0.04), "to": pixel(0.5, 0.25, 0.0),
