@@ -42,6 +42,7 @@ class Drive:
         self._body, self._broadcast, self._budget = body, broadcast, budget
         self.observation: Observation = {}
         self.steps, self.subgoal = 0, -1
+        self._noticed: list[Event] = []
         self._start_s = math.nan
 
     def start(
@@ -96,6 +97,7 @@ class Drive:
         )
         self.steps += 1
         self._broadcast.step(step)
+        self._tell_noticed()
         if terminated or truncated:
             raise SkillFailed(FailureCode.BUDGET_EXHAUSTED, "the body ended the episode")
 
@@ -107,6 +109,14 @@ class Drive:
         for _ in range(steps):
             self.advance(self._command, phase=phase, held=True)
         return steps
+
+    def notice(self, event: Event) -> None:
+        """Something that the body reports, perhaps from within its step; subscribers hear it after that step."""
+        self._noticed.append(event)
+
+    def _tell_noticed(self) -> None:
+        while self._noticed:
+            self._broadcast.event(self._noticed.pop(0))
 
     def event(self, kind: EventKind, message: str, **data: Any) -> None:
         """Tell the subscribers that something happened now."""

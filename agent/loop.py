@@ -23,6 +23,7 @@ from tandem.bridge.contract import (
     Attempt,
     Body,
     EpisodeResult,
+    Event,
     EventKind,
     FailureCode,
     InvalidPlan,
@@ -53,6 +54,7 @@ class Agent:
         verifier: judges each subgoal.
         measure: the true criterion of a subgoal, for the record only.
         score: the true success and progress (0..1), for the record only.
+        feasible: whether the instruction can be carried out at all, for the record only; asked after the reset.
         clock: who pays for thinking; lockstep if left out.
         limits: how much an episode may cost.
         subscribers: told of everything, in order.
@@ -62,16 +64,17 @@ class Agent:
     def __init__(
         self, body: Body, planner: Planner, policy: Policy, verifier: Verifier, *,
         measure: Callable[[Subgoal], bool | None] | None = None, score: Callable[[], tuple[bool, float]] | None = None,
-        clock: Clock | None = None, limits: Limits | None = None, subscribers: Iterable[Subscriber] = (),
-        privileged: bool = False,
+        feasible: Callable[[], bool] | None = None, clock: Clock | None = None, limits: Limits | None = None,
+        subscribers: Iterable[Subscriber] = (), privileged: bool = False,
     ):
         self.body, self.planner, self.policy, self.verifier = body, planner, policy, verifier
-        self.measure, self.score, self.privileged = measure, score, privileged
+        self.measure, self.score, self.feasible, self.privileged = measure, score, feasible, privileged
         self.clock, self.limits, self.subscribers = clock or Lockstep(), limits or Limits(), tuple(subscribers)
+        self._drive: Drive | None = None
 
     def run(
         self, instruction: str | None = None, *, seed: int | None, options: Mapping[str, Any] | None = None,
-        manifest: Mapping[str, Any] | None = None, expected: bool | None = None,
+        manifest: Mapping[str, Any] | None = None,
     ) -> EpisodeResult:
         """One episode. Failures of the task, of the body and Ctrl-C are results; mistakes in programs are raised.
 
@@ -80,12 +83,13 @@ class Agent:
             seed: for the body's reset.
             options: for the body's reset.
             manifest: what the log keeps to make the episode again, plain types.
-            expected: whether the instruction is feasible at all, None when unknown.
         """
-        episode, mistake = _Episode(self), None
+        episode, mistake, expected = _Episode(self), None, None
+        self._drive = episode.drive
         self.verifier.reset()
         try:
             episode.instruction = episode.drive.start(instruction, seed, options, manifest or {})
+            expected = self.feasible() if self.feasible else None
             ending = episode.pursue()
         except NAMED as error:
             ending = Ending(False, code_of(error), words_of(error))
@@ -96,6 +100,11 @@ class Agent:
         if mistake is not None:
             raise mistake
         return result
+
+    def notice(self, event: Event) -> None:
+        """What a body reports beside its observations (a disturbance, a fault); subscribers hear it after the step."""
+        if self._drive is not None:
+            self._drive.notice(event)
 
 
 class _Episode:

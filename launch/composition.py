@@ -98,32 +98,24 @@ class Rig:
         self.truth = self.simulation.truth()
         self._clock = clock_named(system.clock)
 
-    def prepare(self, seed: int, options: dict[str, Any]) -> tuple[str, bool]:
-        """The instruction of an episode, and whether it can be carried out at all."""
-        _, info = self.simulation.reset(seed=seed, options=options)
-        return info["instruction"], self.truth.infeasible() is None
-
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
         subscribers: Iterable[Subscriber] = (),
     ) -> EpisodeResult:
         """One episode."""
         options = {"instruction": instruction, "feasible": feasible}
-        words, expected = self.prepare(seed, options)
-        subscribers = tuple(subscribers)
         agent = self._agent(subscribers)
-        self.simulation.on_event = lambda event: [subscriber.on_event(event) for subscriber in subscribers]
-        return agent.run(
-            words, seed=seed, options=options, manifest=self.manifest(seed, options), expected=expected
-        )
+        self.simulation.on_event = agent.notice
+        return agent.run(seed=seed, options=options, manifest=self.manifest(seed, options))
 
-    def _agent(self, subscribers: tuple[Subscriber, ...]) -> Agent:
+    def _agent(self, subscribers: Iterable[Subscriber]) -> Agent:
         self.policy, verifier = self._policy(), self._verifier()
         policy = self.policy
         horizon = self.simulation.task.horizon_s * self.system.control_hz
         return Agent(
             self.simulation, self._planner(), policy, verifier, measure=self.truth.holds, score=self._score,
-            clock=self._clock, limits=Limits(steps=round(horizon)), subscribers=subscribers,
+            feasible=lambda: self.truth.infeasible() is None, clock=self._clock,
+            limits=Limits(steps=round(horizon)), subscribers=subscribers,
             privileged=getattr(policy, "privileged", False) or getattr(verifier, "privileged", False),
         )
 

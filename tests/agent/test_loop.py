@@ -15,6 +15,7 @@ from tandem.bridge.contract import (
     ActionKind,
     BodyUnresponsive,
     CameraPoint,
+    Event,
     EventKind,
     FailureCode,
     InvalidOption,
@@ -590,3 +591,32 @@ def test_a_body_with_a_task_may_tell_the_instruction_itself():
     assert planner.requests[0].instruction == "tidy up"
     with pytest.raises(InvalidOption, match="no instruction"):
         Agent(DummyBody(SPEC), planner, DummyPolicy(SPEC), DummyVerifier()).run(seed=0)
+
+
+def test_what_a_body_reports_is_heard_after_its_step():
+    class Shaken(DummyBody):
+        def step(self, action):
+            agent.notice(Event(EventKind.DISTURBANCE, 0.0, "somebody pushed the table"))
+            return super().step(action)
+
+    recorder = Recorder()
+    body = Shaken(SPEC)
+    agent = Agent(body, DummyPlanner(TASK), DummyPolicy(SPEC), DummyVerifier(), subscribers=(recorder,))
+    agent.run("put the red cube in the blue bin", seed=0)
+    first = recorder.heard.index("step")
+    assert recorder.heard[first + 1] == "disturbance"
+    assert recorder.heard.count("disturbance") == recorder.heard.count("step")
+
+
+def test_whether_it_can_be_done_is_asked_of_the_world_after_the_reset():
+    class Fresh(DummyBody):
+        began = False
+
+        def reset(self, *, seed=None, options=None):
+            self.began = True
+            return super().reset(seed=seed, options=options)
+
+    body = Fresh(SPEC)
+    impossible = Plans(Plan((), feasible=False, reason="there is no red cube"))
+    agent = Agent(body, impossible, DummyPolicy(SPEC), DummyVerifier(), feasible=lambda: not body.began)
+    assert agent.run("put the red cube in the blue bin", seed=0).success
