@@ -75,6 +75,7 @@ class DepthTargets:
 
     def locate(self, words: str, point: CameraPoint | None, observation: Observation) -> Target:
         """The target at a camera point. Raises `SkillFailed` (`OBJECT_NOT_FOUND`) and `UnknownName` (camera)."""
+        self._notice_time(float(observation[keys.TIME][0]))
         known = self._known.get(words)
         if point is None and known is None:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"no camera point was given for {words!r}")
@@ -101,11 +102,13 @@ class DepthTargets:
             )
         return mouth_from_above(view, target, self._outline)
 
-    def _look(self, camera: str, observation: Observation) -> None:
-        time_s = float(observation[keys.TIME][0])
+    def _notice_time(self, time_s: float) -> None:
+        """Time that runs back begins a new episode."""
         if self._views and time_s < self._views[-1].time_s:
             self.forget()
-        views = self._views
+
+    def _look(self, camera: str, observation: Observation) -> None:
+        time_s, views = float(observation[keys.TIME][0]), self._views
         if views and views[-1].time_s == time_s and views[-1].camera.name == camera:
             return
         view = View.take(observation, self._spec.camera(camera), self._arm)
@@ -126,6 +129,8 @@ class DepthTargets:
             glimpse = Glimpse.at(view, view.pixel(point), words, self._outline)
             if glimpse is not None and not glimpse.fits_colour():
                 glimpse = self._by_colour(view, glimpse, words)
+                if glimpse is None:  # something else is there now: what was seen earlier is no longer true
+                    break
             if glimpse is not None and (best is None or glimpse.hidden < best.hidden - _HIDDEN):
                 best = glimpse
             if best is not None and best.hidden <= _HIDDEN:

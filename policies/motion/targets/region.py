@@ -22,6 +22,7 @@ class Region:
 
     Attributes:
         points: (N, 3) what they show, in the base frame.
+        level: (N,) bool: those level with the given pixel and connected to it.
         seed: (3,) what the given pixel shows.
         chroma: (3,) the colour of its border.
         colour: (3,) the colour at the given pixel.
@@ -33,6 +34,7 @@ class Region:
     """
 
     points: np.ndarray
+    level: np.ndarray
     seed: np.ndarray
     chroma: np.ndarray
     colour: np.ndarray
@@ -83,8 +85,9 @@ def grow(view: View, row: int, column: int, robot: np.ndarray | None = None) -> 
         mask &= view.points[rows, columns][..., 2] > _TABLE_M
     own = connected((mask | level) & free, inside)
     points = view.points[rows, columns][own].astype(np.float64)
+    around = view.points[rows, columns][free & ~own].astype(np.float64)
     return Region(
-        points, seed, chroma, colour_at(view, row, column), view.points[rows, columns][free & ~own].astype(np.float64),
+        points, level[own], seed, chroma, colour_at(view, row, column), around,
         np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
         _footprints(view, points, view.depth[rows, columns][own]), _touching(own, robot),
     )

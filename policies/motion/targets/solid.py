@@ -12,6 +12,7 @@ _LEVEL_M = 0.0035  # points this near in height belong to one level surface
 _RIM_FILL = 0.5  # a rim covers less than this share of the rectangle around it
 _ROUND_FILL = 0.89  # a disc covers 0.785 of its rectangle
 _DEEP_M = 0.01  # a container is deeper than this
+_STRIP_M = 0.008  # points at one height that are narrower than this are a stripe of a wall
 _FEWEST = 12  # pixels
 _FLAT_M, _BESIDE_M = 0.006, 0.03  # no sides are seen; how far to look beside it then
 _STANDS_M = 0.01  # what reaches down this far stands on the table
@@ -28,12 +29,19 @@ def recognise(region: Region) -> tuple[Target, bool]:
             FailureCode.OBJECT_NOT_FOUND, f"only {len(region.points)} pixels belong to the thing at the camera point"
         )
     top = float(np.percentile(region.points[:, 2], 97))
-    crest = region.points[:, 2] > top - _LEVEL_M
+    crest = region.level if _is_top(region, top) else region.points[:, 2] > top - _LEVEL_M
     rectangle = Rectangle(region.points[crest, :2])
     fill = float(region.footprints[crest].sum()) / max(float(rectangle.size.prod()), 1e-9)
     if fill > _RIM_FILL:
         return _solid(region, crest, rectangle, fill), False
     return _container(region, rectangle, top), True
+
+
+def _is_top(region: Region, top: float) -> bool:
+    """The pixel shows the upper surface itself; what is a little higher is a neighbour of the same colour."""
+    if not region.level.any() or top - float(region.seed[2]) > _DEEP_M:
+        return False
+    return bool(Rectangle(region.points[region.level, :2]).size[1] > _STRIP_M)
 
 
 def _solid(region: Region, crest: np.ndarray, rectangle: Rectangle, fill: float) -> Target:
