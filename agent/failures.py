@@ -17,6 +17,8 @@ from tandem.bridge.contract import (
 
 _CODES: dict[type[BaseException], FailureCode] = {
     BodyUnresponsive: FailureCode.BODY_UNRESPONSIVE,
+    ConnectionError: FailureCode.BODY_UNRESPONSIVE,
+    TimeoutError: FailureCode.BODY_UNRESPONSIVE,
     PhysicsDiverged: FailureCode.PHYSICS_DIVERGED,
     InvalidObservation: FailureCode.INVALID_OBSERVATION,
     StaleObservation: FailureCode.STALE_OBSERVATION,

@@ -94,8 +94,8 @@ class Agent:
         except NAMED as error:
             ending = Ending(False, code_of(error), words_of(error))
         except Exception as error:  # noqa: BLE001 raised again once everybody has heard the end
-            mistake = error
-            ending = Ending(False, FailureCode.INTERRUPTED, f"a mistake in a program: {type(error).__name__}: {error}")
+            mistake, words = error, f"a mistake in a program: {type(error).__name__}: {error}"
+            ending = Ending(False, FailureCode.INTERNAL_ERROR, words)
         result = finish(episode.ledger, ending, episode.drive, episode.broadcast, self.score, expected)
         if mistake is not None:
             raise mistake

@@ -15,14 +15,23 @@ import tyro
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
 
-from tandem.bridge.contract import TandemError
+from tandem.bridge.contract import InvalidOption, TandemError
 
 Benchmark = (
     Annotated[SimBenchmark, tyro.conf.subcommand("sim")] | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
 )
 
 
+def writable(path: Path) -> None:
+    try:
+        path.open("a").close()
+    except OSError as reason:
+        raise InvalidOption(f"cannot write {path}: {reason.strerror}; choose another file with --json") from reason
+
+
 def main(benchmark: Benchmark, json_file: Path | None) -> int:
+    if json_file:
+        writable(json_file)  # before the work, not after it
     figures = benchmark.run()
     if json_file:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

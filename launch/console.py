@@ -99,6 +99,8 @@ class Console:
 def summary(result: EpisodeResult) -> str:
     """The last lines: claimed, seen, measured, and how long it took."""
     verdict = "[bold green]success[/]" if result.success else "[bold red]no success[/]"
+    if result.infeasible and result.success:
+        verdict = "[bold green]rightly refused[/]"
     if result.success is None:
         verdict = "[yellow]not measured[/]"
     lines = [

@@ -7,6 +7,7 @@ Writes runs/<time>/<task>-<robot>-seed<seed>.mcap, and beside it a film (mp4) an
 Exit code: 0 when every episode was a measured success (or a rightful refusal), 1 otherwise, 2 for a bad option.
 """
 
+import signal
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,11 +50,15 @@ def main(options: Options) -> int:
     rig = Rig(options)
     folder = run_folder(options.log_dir) if options.record else options.log_dir
     results = []
-    for seed in range(options.seed, options.seed + options.episodes):
-        results.append(episode(rig, options, seed, folder))
-        if results[-1].failure == FailureCode.INTERRUPTED:
-            break
-    rig.close()
+    try:
+        for seed in range(options.seed, options.seed + options.episodes):
+            results.append(episode(rig, options, seed, folder))
+            if results[-1].failure == FailureCode.INTERRUPTED:
+                break
+    finally:
+        rig.close()
+        if options.record and not any(folder.iterdir()):
+            folder.rmdir()  # nothing came of it
     if len(results) > 1:
         print_total(results)
     return 0 if all(result.success for result in results) else 1
@@ -89,12 +94,13 @@ def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResul
         path, state=simulation.state, state_layout=lambda: state_layout(simulation.world), model=simulation.model_bytes
     ) as recorder:
         result = rig.run(seed, subscribers=[recorder, console], **ask)
-    if options.pictures:
+    if options.pictures and result.failure != FailureCode.LOG_UNWRITABLE:
         write_pictures(path, console.terminal)
     return result
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop leaves everything readable, too
     try:
         sys.exit(main(tyro.cli(Options, description=__doc__)))
     except TandemError as error:

@@ -30,4 +30,5 @@ class FailureCode(StrEnum):
     PHYSICS_DIVERGED = "PHYSICS_DIVERGED"
     BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"  # retries, replans or steps are used up
     LOG_UNWRITABLE = "LOG_UNWRITABLE"
+    INTERNAL_ERROR = "INTERNAL_ERROR"  # a mistake in a program; the detail says which
     INTERRUPTED = "INTERRUPTED"  # a person pressed Ctrl-C

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from benchmarks import insertion
+from benchmarks.strikes import Strikes
 from composition import Rig, System
 from rich.console import Console
 from rich.progress import Progress
@@ -65,6 +66,8 @@ class TasksBenchmark:
 
     def run(self) -> dict[str, float]:
         """Run every episode, print the table, return the figures."""
+        if self.seeds < 1:
+            raise InvalidOption(f"seeds must be at least 1, got {self.seeds}")
         console, cells = Console(highlight=False, width=None if sys.stdout.isatty() else 120), list(self._cells())
         if not cells:
             raise InvalidOption("there is nothing to measure: section insert needs --mode depth and the task insert")
@@ -119,12 +122,13 @@ def _every(base: System) -> Iterator[Cell]:
 def _episode(cell: Cell, seed: int) -> dict[str, Any]:
     """One episode in a worker process."""
     rig = Rig(cell.system, search_m=cell.search_m)
-    meter = insertion.InsertionMeter(rig)
+    meter, strikes = insertion.InsertionMeter(rig), Strikes()
+    watchers = (strikes, meter) if cell.section == "insert" else (strikes,)
     try:
-        result = rig.run(seed, feasible=cell.feasible, subscribers=(meter,) if cell.section == "insert" else ())
+        result = rig.run(seed, feasible=cell.feasible, subscribers=watchers)
     finally:
         rig.close()
-    return {"seed": seed, **result.to_dict(), "insertion": meter.figures}
+    return {"seed": seed, **result.to_dict(), "insertion": meter.figures, "struck": strikes.count > 0}
 
 
 def _looks(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
@@ -146,7 +150,8 @@ def _story(cell: Cell, outcome: dict[str, Any]) -> str:
 
 def _table(cells: list[Cell], results: dict[str, list[dict[str, Any]]], mode: str) -> Table:
     table = Table(title=f"scripted planner, motion policy, targets from {mode}", title_justify="left")
-    for name in ("figure", "success", "95 % interval", "false success", "body time", "wall time", "retries"):
+    titles = ("figure", "success", "95 % interval", "false success", "body time", "wall time", "retries", "struck")
+    for name in titles:
         table.add_column(name, justify="left" if name == "figure" else "right")
     for cell in cells:
         rows = results[cell.name]
@@ -156,9 +161,14 @@ def _table(cells: list[Cell], results: dict[str, list[dict[str, Any]]], mode: st
         table.add_row(
             cell.name, f"{good}/{n}", f"{low:.0%} .. {high:.0%}", str(sum(bool(row["false_success"]) for row in rows)),
             f"{sum(row['body_s'] for row in rows) / n:.1f} s", f"{sum(row['wall_s'] for row in rows) / n:.1f} s",
-            f"{retries / n:.2f}",
+            f"{retries / n:.2f}", _struck(cell, rows),
         )
     return table
+
+
+def _struck(cell: Cell, rows: list[dict[str, Any]]) -> str:
+    """In how many episodes the disturbance struck: in the others nothing was disturbed."""
+    return f"{sum(row['struck'] for row in rows)}/{len(rows)}" if cell.section == "disturbances" else ""
 
 
 def _figures(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
@@ -168,6 +178,10 @@ def _figures(cells: list[Cell], results: dict[str, list[dict[str, Any]]]) -> dic
     figures: dict[str, float] = dict(rate)
     if refused:
         figures["infeasible_recognised"] = sum(refused) / len(refused)
+    for cell in cells:
+        if cell.section == "disturbances":
+            rows = results[cell.name]
+            figures[cell.name.replace("success", "struck", 1)] = sum(row["struck"] for row in rows) / len(rows)
     for name, rows in _looks(cells, results).items():
         figures |= insertion.summary(name, [row["insertion"] for row in rows])
     false = sum(bool(row["false_success"]) for row in every)

@@ -19,8 +19,8 @@ class FrozenCameraOptions(Options):
     """Which camera, when, and for how long."""
 
     camera: str = "front"
-    earliest_s: float = 1.0
-    latest_s: float = 5.0
+    earliest_s: float = 0.2
+    latest_s: float = 3.0
     lasting_s: float = 3.0
 
 

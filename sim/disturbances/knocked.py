@@ -22,8 +22,8 @@ BRAKING_M_S2 = 0.9 * 9.81  # friction of a block on the table
 class KnockedOptions(Options):
     """When, how fast it is after the knock, and how much of a rolling motion it gets (0 slides, 1 rolls)."""
 
-    earliest_s: float = 2.0
-    latest_s: float = 6.0
+    earliest_s: float = 0.3
+    latest_s: float = 1.6
     slowest_m_s: float = 0.5
     fastest_m_s: float = 0.8
     tumble: float = 0.3

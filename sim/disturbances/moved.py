@@ -21,8 +21,8 @@ RETRY_S = 0.5  # when nothing can be moved now, for example because it is in the
 class MovedOptions(Options):
     """When, and how far at the reference robot's scale."""
 
-    earliest_s: float = 2.0
-    latest_s: float = 6.0
+    earliest_s: float = 0.3
+    latest_s: float = 1.6
     nearest_m: float = 0.04
     furthest_m: float = 0.08
 

@@ -381,7 +381,8 @@ def test_before_the_first_action_the_body_holds_where_it_stands():
 
 
 @pytest.mark.parametrize(("trouble", "code"), [
-    (KeyboardInterrupt(), "INTERRUPTED"), (BodyUnresponsive("silence"), "BODY_UNRESPONSIVE"),
+    (KeyboardInterrupt(), "INTERRUPTED"), (ConnectionError("cable"), "BODY_UNRESPONSIVE"),
+    (BodyUnresponsive("silence"), "BODY_UNRESPONSIVE"),
     (PhysicsDiverged("nan in qacc"), "PHYSICS_DIVERGED"),
 ], ids=str)
 def test_trouble_in_a_step_ends_the_episode_and_nothing_moves_after_it(trouble, code):
@@ -492,6 +493,7 @@ def test_a_mistake_in_a_program_is_raised_after_the_end_was_told():
     assert recorder.heard[-1] == "end"
     assert not recorder.result.claimed
     assert "KeyError" in recorder.result.reason
+    assert recorder.result.failure == "INTERNAL_ERROR"
 
 
 def test_a_subgoal_that_cannot_be_begun_is_planned_anew():

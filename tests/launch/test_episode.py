@@ -138,15 +138,24 @@ def test_a_read_only_log_folder_is_refused(tmp_path):
     assert "LogUnwritable" in done.stderr
 
 
-def test_benchmark_of_tasks_writes_flat_figures(tmp_path):
-    figures = tmp_path / "figures.json"
-    command = [
-        sys.executable, LAUNCH / "benchmark.py", "--json", figures, "tasks", "--seeds", "2", "--tasks", "pick_place",
-        "--sections", "tasks", "infeasible",
-    ]
+def figures_of(folder, *options):
+    figures = folder / "figures.json"
+    command = [sys.executable, LAUNCH / "benchmark.py", "tasks", *options, "--tasks", "pick_place", "--json", figures]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    written = json.loads(figures.read_text())
+    return json.loads(figures.read_text())
+
+
+def test_every_disturbance_strikes_while_it_matters(tmp_path):
+    written = figures_of(tmp_path, "--seeds", "4", "--sections", "disturbances")
+    struck = {name: rate for name, rate in written.items() if name.startswith("struck_")}
+    assert len(struck) == 7
+    assert min(struck.values()) >= 0.75
+    assert written["false_success"] == 0.0
+
+
+def test_benchmark_of_tasks_writes_flat_figures(tmp_path):
+    written = figures_of(tmp_path, "--seeds", "2", "--sections", "tasks", "infeasible")
     assert written["success_pick_place"] == 1.0
     assert written["infeasible_recognised"] == 1.0
     assert written["false_success"] == 0.0

@@ -18,7 +18,7 @@ from tandem.policies.motion.trajectory import Limits
 
 _CATCH_UP = Limits(np.full(3, 0.4), np.full(3, 2.5), np.full(3, 30.0))  # m/s, m/s^2, m/s^3, each axis
 _SLOW_DOWN_S = 0.4
-_CLOSE_STEPS = 16
+_CLOSE_S = 0.8  # going along while the fingers close
 
 
 def intercept(mover: Mover, watch: Watch, grasp: Grasp) -> Generator[Motion, None, Grasp]:
@@ -59,10 +59,11 @@ def _descend(mover: Mover, watch: Watch, grasp: Grasp) -> Moves:
 
 def _close(mover: Mover, watch: Watch) -> Moves:
     dt, start = mover.spec.dt_s, mover.pose
-    poses = [moved(start, watch.velocity * dt * (k + 1)) for k in range(_CLOSE_STEPS)]
     ramp = max(2, round(mover.pace.close_s / dt))
+    steps = max(ramp, round(_CLOSE_S / dt))
+    poses = [moved(start, watch.velocity * dt * (k + 1)) for k in range(steps)]
     opening = np.clip(np.linspace(mover.command[-1], 0.0, ramp + 1)[1:], 0.0, 1.0)
-    openings = np.concatenate([opening, np.zeros(_CLOSE_STEPS - ramp)])
+    openings = np.concatenate([opening, np.zeros(steps - ramp)])
     yield from mover.follow(mover.arm.track(poses, mover.q), "grasp", opening=openings, loaded=True)
 
 
