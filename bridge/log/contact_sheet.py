@@ -17,6 +17,7 @@ from tandem.bridge.log.atomic import replacing
 from tandem.bridge.log.captions import Closing
 from tandem.bridge.log.marks import Marks
 
+_HEADERS = (28, 24, 21, 18, 16)  # sizes of the instruction: the largest that fits
 _MARGIN, _GAP, _WIDE, _PAD, _TEXT, _HEAD = 36, 20, 400, 16, 92, 104
 
 
@@ -77,8 +78,9 @@ def _draw_header(sheet: np.ndarray, header: str, subtitle: str) -> None:
     room = sheet.shape[1] - 2 * _MARGIN
     if subtitle:
         type_.write(sheet, type_.fit(subtitle, room, 15), (_MARGIN, 38), 15, type_.MUTED)
-    header = type_.fit(header, room, 28, type_.SEMIBOLD)
-    type_.write(sheet, header, (_MARGIN, 76 if subtitle else 62), 28, type_.INK, type_.SEMIBOLD)
+    size = next((size for size in _HEADERS if type_.width(header, size, type_.SEMIBOLD) <= room), _HEADERS[-1])
+    header = type_.fit(header, room, size, type_.SEMIBOLD)
+    type_.write(sheet, header, (_MARGIN, 76 if subtitle else 62), size, type_.INK, type_.SEMIBOLD)
 
 
 def _draw_tile(card: np.ndarray, tile: Tile) -> None:
