@@ -60,6 +60,13 @@ class Ledger:
         """Whether the verifier's last word on the i-th subgoal of the present plan is success."""
         return i in self.seen and self.seen[i].outcome is Outcome.SUCCESS
 
+    def stuck(self) -> bool:
+        """Whether the last attempt moved nothing and failed just as the one before it."""
+        if len(self.attempts) < 2 or self.attempts[-1].end_s > self.attempts[-1].start_s:
+            return False
+        last, before = ((str(a.subgoal), a.failure, a.detail) for a in self.attempts[-2:][::-1])
+        return last == before
+
     def unseen(self) -> int | None:
         """Index of the first subgoal of the present plan that was not seen done, None when there is none.
 

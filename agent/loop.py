@@ -239,7 +239,8 @@ class _Episode:
     def recover(self, attempt: Attempt, i: int) -> Recovery:
         """Choose the cheapest remedy that is left; when there is none, end the episode with the reason."""
         code = FailureCode(attempt.failure)
-        remedy, reason = self.budget.remedy(code, i), f"{attempt.subgoal}: {code}: {attempt.detail}"
+        remedy = self.budget.remedy(code, i, again=not self.ledger.stuck())
+        reason = f"{attempt.subgoal}: {code}: {attempt.detail}"
         self.drive.event(EventKind.RECOVERY, f"{remedy}: {reason}", action=str(remedy), reason=reason)
         if remedy is Recovery.GIVE_UP:
             raise SkillFailed(FailureCode.BUDGET_EXHAUSTED if code in REMEDIES else code, reason)

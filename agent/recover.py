@@ -92,10 +92,16 @@ class Budget:
         """Retries are counted per plan."""
         self._retries.clear()
 
-    def remedy(self, code: FailureCode, subgoal: int) -> Recovery:
-        """The cheapest remedy that is left for a subgoal (its index in the plan) that failed with this code."""
+    def remedy(self, code: FailureCode, subgoal: int, *, again: bool = True) -> Recovery:
+        """The cheapest remedy that is left for a subgoal (its index in the plan) that failed with this code.
+
+        Args:
+            code: why it failed.
+            subgoal: its index in the plan.
+            again: whether trying the same again can bring anything new.
+        """
         for recovery in REMEDIES.get(code, ()):
-            if self._spend(recovery, subgoal):
+            if (again or recovery is not Recovery.RETRY) and self._spend(recovery, subgoal):
                 return recovery
         return Recovery.GIVE_UP
 
