@@ -626,6 +626,6 @@ def test_whether_it_can_be_done_is_asked_of_the_world_after_the_reset():
 
 def test_what_failed_twice_without_moving_is_not_tried_a_third_time():
     policy = TroubledPolicy(pick=itertools.repeat(FailureCode.GRASP_FAILED))
-    result, heard = run(policy=policy, planner=Plans(TASK), limits=Limits(retries=5, replans=0))
+    result, _ = run(policy=policy, planner=Plans(TASK), limits=Limits(retries=5, replans=0))
     assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "pick"]
     assert result.failure == FailureCode.BUDGET_EXHAUSTED
