@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from tandem.policies.motion.motion import Motion
 from tandem.policies.motion.mover import Mover
 
 STILL_M_S, JUMP_M_S = 0.008, 0.25
+_STEADY = 0.3  # what goes by itself keeps its speed within this share
+_MEMORY_S, _STEP_M = 0.7, 0.001  # how long looks count for the speed; less than this is no step
 _WATCH_S = 0.65  # looks before the arm itself comes between the camera and the thing
 
 
@@ -31,6 +33,7 @@ class Watch:
         time_s: when that was.
         velocity: (3,) m/s, level.
         until_s: body time after which it no longer looks by itself.
+        looks: times and places (3,) of earlier looks, oldest first.
     """
 
     mover: Mover
@@ -39,6 +42,7 @@ class Watch:
     time_s: float
     velocity: np.ndarray
     until_s: float
+    looks: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
     @classmethod
     def begin(cls, mover: Mover, subgoal: Subgoal) -> Generator[Motion, None, Watch]:
@@ -63,13 +67,17 @@ class Watch:
             seen = self.mover.locate(self.subgoal, "object")
         except SkillFailed:
             return
-        elapsed = self.mover.time_s - self.time_s
-        if elapsed <= 0.0:
+        now_s = self.mover.time_s
+        if now_s <= self.time_s:
             return
-        step = (seen.surface - self.target.surface) * [1.0, 1.0, 0.0]
-        if not self.mover.targets.privileged and self.moves and np.linalg.norm(step) < 1e-3:
+        stays = np.linalg.norm((seen.surface - self.target.surface)[:2]) < _STEP_M
+        if not self.mover.targets.privileged and self.moves and stays:
             return  # hidden by the arm: the source gave its last memory
-        self.velocity, self.target, self.time_s = step / elapsed, seen, self.mover.time_s
+        self.looks = [*(look for look in self.looks if now_s - look[0] < _MEMORY_S), (self.time_s, self.target.surface)]
+        velocities = [(seen.surface - place) * [1.0, 1.0, 0.0] / (now_s - time_s) for time_s, place in self.looks]
+        steady = np.linalg.norm(velocities[0] - velocities[-1]) < _STEADY * np.linalg.norm(velocities[0]) + STILL_M_S
+        self.velocity = velocities[0] if steady else np.zeros(3)  # what was moved once does not move
+        self.target, self.time_s = seen, now_s
 
     def expected(self, ahead_s: float = 0.0) -> Target:
         """Where it is believed to be `ahead_s` seconds from now."""

@@ -239,3 +239,22 @@ def test_what_is_in_doubt_must_be_seen(spec):
         targets.locate("red cube", point, half)
     again = targets.locate("red cube", point, _look(spec, [Box((0.47, 0.0, 0.02), size, 0.2, RED)], 1.0))
     assert again.surface[0] == pytest.approx(0.47, abs=0.003)
+
+
+def test_noisy_depth_is_smoothed(spec):
+    size, rng = (0.06, 0.035, 0.04), np.random.default_rng(0)
+    picture = _look(spec, [Box((0.5, 0.1, 0.02), size, 0.5, RED)])
+    picture["depth.front"] += rng.normal(0, 0.0015, picture["depth.front"].shape).astype(np.float32)
+    found = DepthTargets(spec).locate("red brick", _point(spec, (0.5, 0.1, 0.04)), picture)
+    assert np.linalg.norm(found.surface - [0.5, 0.1, 0.04]) < 0.003
+    assert found.size == pytest.approx(size, abs=0.006)
+
+
+def test_words_that_name_a_shape_do_not_mean_another(spec):
+    brick = Box((0.45, 0.0, 0.02), (0.068, 0.04, 0.04), 0.0, RED)
+    cube = Box((0.55, 0.2, 0.02), (0.04, 0.04, 0.04), 0.3, RED)
+    targets = DepthTargets(spec)
+    targets.locate("red brick", _point(spec, (0.45, 0.0, 0.04)), _look(spec, [brick, cube]))
+    targets.doubt("red brick")
+    with pytest.raises(SkillFailed, match="not"):  # the cube is red too, and no brick
+        targets.locate("red brick", _point(spec, (0.45, 0.0, 0.04)), _look(spec, [cube], 1.0))

@@ -81,7 +81,7 @@ class DepthTargets:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"no camera point was given for {words!r}")
         self._look(known.point.camera if point is None else point.camera, observation)
         if known is not None and (point is None or _same(known.point, point)):
-            seen = self._again(words, known)
+            seen = self._again(words, known) or self._elsewhere(words, known)
             if seen is None and known.doubted:
                 raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is not where it was, and not in sight")
             if seen is not None:
@@ -128,7 +128,7 @@ class DepthTargets:
         for view in (view for view in reversed(self._views) if view.camera.name == point.camera):
             glimpse = Glimpse.at(view, view.pixel(point), words, self._outline)
             if glimpse is not None and not glimpse.fits_colour():
-                glimpse = self._by_colour(view, glimpse, words)
+                glimpse = self._by_colour(view, glimpse.region.seed, words)
                 if glimpse is None:  # something else is there now: what was seen earlier is no longer true
                     break
             if glimpse is not None and (best is None or glimpse.hidden < best.hidden - _HIDDEN):
@@ -139,15 +139,14 @@ class DepthTargets:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is not in sight, or the robot hides it")
         return best
 
-    def _by_colour(self, view: View, stale: Glimpse, words: str) -> Glimpse | None:
-        """The nearest thing that has the colour and the kind that words name; None when they name no colour."""
+    def _by_colour(self, view: View, start: np.ndarray, words: str) -> Glimpse | None:
+        """The thing nearest to a place (3,) that has the colour and the kind that words name; None without a colour."""
         name = colours.named_in(words)
         if name is None:
             return None
         pixels = Glimpse.centres(view, colours.has_colour(view.rgb, name))
         glimpses = [Glimpse.at(view, pixel, words, self._outline) for pixel in pixels]
         fitting = [glimpse for glimpse in glimpses if glimpse is not None and glimpse.fits()]
-        start = stale.region.seed
         return min(fitting, key=lambda found: float(np.linalg.norm(found.target.surface - start)), default=None)
 
     def _again(self, words: str, known: Sighting) -> Target | None:
@@ -171,6 +170,14 @@ class DepthTargets:
         glimpse = Glimpse.at(view, (int(nearest[0]), int(nearest[1])), words, self._outline)
         seen = glimpse is not None and glimpse.hidden <= _HIDDEN and glimpse.fits()
         return glimpse.target if seen and _alike(glimpse.target, known.target) else None
+
+
+    def _elsewhere(self, words: str, known: Sighting) -> Target | None:
+        """A thing in full view that looks as the words say, and as it did: then it is not behind the robot."""
+        found = self._by_colour(self._views[-1], known.target.surface, words)
+        if found is None or found.hidden > _HIDDEN:
+            return None
+        return found.target if known.doubted or _alike(found.target, known.target) else None
 
 
 def _alike(now: Target, before: Target) -> bool:

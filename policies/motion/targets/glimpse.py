@@ -13,12 +13,16 @@ from tandem.policies.motion.targets.handle import with_outward
 from tandem.policies.motion.targets.hollow import recognise_hollow, recognise_mouth
 from tandem.policies.motion.targets.outline import Outline
 from tandem.policies.motion.targets.region import Region, grow, window
-from tandem.policies.motion.targets.solid import recognise
+from tandem.policies.motion.targets.solid import Form, recognise
 from tandem.policies.motion.targets.view import View
 
 _HOLES = ("hole", "socket")  # what a peg goes into: its mouth counts, not its bottom
 _CONTAINERS = (*_HOLES, "bin", "box", "slot", "tray", "pocket", "fixture", "drawer", "bowl", "basket")
-_RATIOS = {"cube": (1.0, 1.35), "cylinder": (1.0, 1.35), "brick": (1.3, np.inf)}  # length to width, by word
+_SHAPES = {  # by word: form, least and greatest length to width
+    "cube": ((Form.BOX, 1.0, 1.35),),
+    "cylinder": ((Form.ROUND, 1.0, 1.35), (Form.ROUNDED, 1.0, 2.2)),
+    "brick": ((Form.BOX, 1.3, np.inf),),
+}
 _COLOURED = 0.08  # share of a thing's pixels that have the colour by which it is called
 _TABLE_M, _LARGEST_M = 0.004, 0.25  # a level region of this height and size is the table
 _FEWEST = 20  # pixels of one colour
@@ -33,14 +37,14 @@ class Glimpse:
         region: its pixels.
         view: the look.
         words: what it is called.
-        container: it is hollow.
+        form: what it looks like from above.
     """
 
     target: Target
     region: Region
     view: View
     words: str
-    container: bool
+    form: Form
 
     @classmethod
     def at(cls, view: View, pixel: tuple[int, int], words: str, outline: Outline) -> Glimpse | None:
@@ -53,15 +57,15 @@ class Glimpse:
         if any(word in words for word in _HOLES):
             mouth = recognise_mouth(view, *pixel, robot)
             if mouth is not None:
-                return cls(mouth, region, view, words, True)
+                return cls(mouth, region, view, words, Form.CONTAINER)
         try:
-            target, container = recognise(region)
+            target, form = recognise(region)
         except SkillFailed:
             return None
-        hollow = None if container else recognise_hollow(view, *pixel, robot)
+        hollow = None if form is Form.CONTAINER else recognise_hollow(view, *pixel, robot)
         if hollow is not None:
-            return cls(hollow, region, view, words, True)
-        return cls(with_outward(target, region.around), region, view, words, container)
+            return cls(hollow, region, view, words, Form.CONTAINER)
+        return cls(with_outward(target, region.around), region, view, words, form)
 
     @staticmethod
     def centres(view: View, mask: np.ndarray) -> list[tuple[int, int]]:
@@ -93,12 +97,13 @@ class Glimpse:
         if name is None or any(word in self.words for word in _CONTAINERS):
             return True
         pixels = self.view.rgb[self.region.pixels[:, 0], self.region.pixels[:, 1]]
-        return bool(colours.has_colour(pixels, name).mean() >= _COLOURED and not self.container)
+        return bool(colours.has_colour(pixels, name).mean() >= _COLOURED and self.form is not Form.CONTAINER)
 
     def _has_shape(self) -> bool:
+        """It has the shape that the words name, if they name one."""
         ratio = float(self.target.size[0] / max(self.target.size[1], 1e-3))
-        lowest, highest = next((span for word, span in _RATIOS.items() if word in self.words), (0.0, np.inf))
-        return lowest <= ratio <= highest
+        word = next((word for word in _SHAPES if word in self.words), None)
+        return word is None or any(form is self.form and low <= ratio <= high for form, low, high in _SHAPES[word])
 
     def _is_table(self) -> bool:
         flat = self.target.rim_z_m < _TABLE_M

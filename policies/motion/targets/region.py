@@ -108,7 +108,8 @@ def level_patch(view: View, row: int, column: int, free: np.ndarray) -> np.ndarr
     height = view.points[row, column, 2]
     if height < _TABLE_M:
         return np.zeros(free.shape, bool)
-    patch = connected((np.abs(heights - height) < _LEVEL_M) & free, (row - rows.start, column - columns.start))
+    near = np.abs(heights - height) < _LEVEL_M + view.noise_m
+    patch = connected(near & free, (row - rows.start, column - columns.start))
     points = view.points[rows, columns][patch]
     goes_on = float(np.ptp(points[:, :2], axis=0).max()) > _LARGEST_M
     return np.zeros(free.shape, bool) if goes_on else patch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import numpy as np
 
 from tandem.bridge.contract import CameraPoint, CameraSpec, FailureCode, Observation, SkillFailed, depth_key, image_key
@@ -12,6 +13,14 @@ from tandem.bridge.contract import observation as keys
 from tandem.policies.motion.kinematics import Arm
 
 _SEEING = 0.2  # share of the pixels with depth below which a camera is blind
+
+_NOISY_M, _MEDIAN_PX = 0.0004, 5  # a camera that is noisier than this is smoothed; one that is not shows thin ribs
+
+
+def deviation_m(depth: np.ndarray) -> float:
+    """Standard deviation of a depth picture (H, W) from smooth surfaces, by the median of its second differences."""
+    bend = depth[:, :-2] - 2 * depth[:, 1:-1] + depth[:, 2:]
+    return float(1.4826 * np.median(np.abs(bend[::4])) / np.sqrt(6.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +35,7 @@ class View:
         q: (n,) joint positions at that moment.
         opening: of the gripper at that moment, 0..1.
         time_s: body time of that moment.
+        noise_m: standard deviation of the depth as it came; more than a little is smoothed.
     """
 
     camera: CameraSpec
@@ -35,6 +45,7 @@ class View:
     q: np.ndarray
     opening: float
     time_s: float
+    noise_m: float = 0.0
 
     @classmethod
     def take(cls, observation: Observation, camera: CameraSpec, arm: Arm) -> View:
@@ -43,11 +54,13 @@ class View:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"camera {camera.name!r} measures no depth")
         q = np.array(observation[keys.JOINT_POSITION])
         mount = np.eye(4) if camera.mount == "base" else arm.link_pose(camera.mount, q)
-        return cls(
-            camera, np.array(observation[image_key(camera.name)]), np.array(observation[depth_key(camera.name)]),
-            mount @ camera.T_mount_camera, q, float(observation[keys.GRIPPER_OPENING][0]),
-            float(observation[keys.TIME][0]),
-        )
+        depth = np.array(observation[depth_key(camera.name)])
+        noise_m = deviation_m(depth)
+        if noise_m > _NOISY_M:
+            depth = cv2.medianBlur(depth, _MEDIAN_PX)
+        opening, time_s = (float(observation[key][0]) for key in (keys.GRIPPER_OPENING, keys.TIME))
+        pose = mount @ camera.T_mount_camera
+        return cls(camera, np.array(observation[image_key(camera.name)]), depth, pose, q, opening, time_s, noise_m)
 
     @property
     def blind(self) -> bool:
