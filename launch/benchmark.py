@@ -23,8 +23,11 @@ Benchmark = (
 
 
 def writable(path: Path) -> None:
+    existed = path.exists()
     try:
         path.open("a").close()
+        if not existed:
+            path.unlink()  # an interrupted benchmark leaves no empty file
     except OSError as reason:
         raise InvalidOption(f"cannot write {path}: {reason.strerror}; choose another file with --json") from reason
 
