@@ -7,7 +7,8 @@ A message names the culprit and says what would have worked. Failures of a *task
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tandem.bridge.contract.failure import FailureCode
 
@@ -69,7 +70,16 @@ class InvalidOption(TandemError):
 
 
 class PlannerFailed(TandemError):
-    """A planner gave no usable plan. Never an action, never a default plan."""
+    """A planner gave no usable plan. Never an action, never a default plan.
+
+    Args:
+        message: what went wrong, and what would have worked.
+        calls: the exchanges with a model made so far, verbatim and as plain types, for the log.
+    """
+
+    def __init__(self, message: str, calls: Iterable[Mapping[str, Any]] = ()):
+        self.calls = tuple(calls)
+        super().__init__(message)
 
 
 class SkillFailed(TandemError):
