@@ -234,7 +234,9 @@ class _Episode:
 
     def look(self, subgoal: Subgoal, before: Observation) -> Verdict:
         """Ask the verifier about the newest observation."""
-        return self.think("verifier", lambda: self.agent.verifier.verify(subgoal, before, self.drive.observation))
+        verdict = self.think("verifier", lambda: self.agent.verifier.verify(subgoal, before, self.drive.observation))
+        self.keep("verifier", verdict.calls, f"{subgoal}: {verdict.outcome}: {verdict.evidence}")
+        return verdict
 
     def recover(self, attempt: Attempt, i: int) -> Recovery:
         """Choose the cheapest remedy that is left; when there is none, end the episode with the reason."""
@@ -277,8 +279,17 @@ class _Episode:
     def think(self, what: str, call: Callable[[], Any]) -> Any:
         """Call a planner, policy or verifier and let the body go on for as long as the clock charges for it."""
         asked_s = time.perf_counter()
-        answer = call()
+        try:
+            answer = call()
+        except PlannerFailed as error:
+            self.keep(what, error.calls, str(error))
+            raise
         self.thought_s = wall_s = time.perf_counter() - asked_s
         if steps := self.drive.hold(self.agent.clock.charge_s(wall_s), phase=f"{what} thinks"):
             self.drive.event(EventKind.THINKING, f"{what} thought", what=what, wall_s=wall_s, charged_steps=steps)
         return answer
+
+    def keep(self, what: str, calls: tuple[Mapping[str, Any], ...], words: str) -> None:
+        """Exchanges with a model that no plan holds go into the log, too."""
+        if calls:
+            self.drive.event(EventKind.CALLS, f"{what}: {words}", what=what, calls=[dict(call) for call in calls])

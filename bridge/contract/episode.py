@@ -65,6 +65,7 @@ class EventKind(StrEnum):
     RECOVERY = "recovery"  # data: action, reason
     DISTURBANCE = "disturbance"  # data: name, what happened
     THINKING = "thinking"  # data: what, wall_s, charged_steps
+    CALLS = "calls"  # data: what ("planner", "verifier"), calls: exchanges with a model that no plan holds
     FAILURE = "failure"  # data: code, detail
     NOTE = "note"
 

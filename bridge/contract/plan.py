@@ -134,6 +134,16 @@ class Plan:
             "calls": [dict(c) for c in self.calls], "privileged": self.privileged,
         }
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Plan:
+        """Inverse of `to_dict`, further fields of a log's record aside; raises `InvalidPlan` or `UnknownName`."""
+        try:
+            subgoals = tuple(Subgoal.from_dict(subgoal) for subgoal in fields["subgoals"])
+            calls = tuple(dict(call) for call in fields.get("calls", ()))
+            return cls(subgoals, fields["feasible"], fields["reason"], calls, fields.get("privileged", False))
+        except (KeyError, TypeError, ValueError) as reason:
+            raise InvalidPlan(f"no plan: {reason!r} in {fields!r}") from reason
+
 
 class Outcome(StrEnum):
     """What a verifier can say. `INCONCLUSIVE` is an honest answer."""
@@ -145,15 +155,34 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A verifier's judgement of one subgoal, with what it is based on."""
+    """A verifier's judgement of one subgoal.
+
+    Attributes:
+        outcome: what it says.
+        evidence: what that is based on.
+        calls: verbatim exchanges with a model, if it asked one. The log holds them as events of their own.
+    """
 
     outcome: Outcome
     evidence: str
+    calls: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
 
     def __post_init__(self):
         object.__setattr__(self, "outcome", Outcome(self.outcome))
         if not self.evidence:
             raise InvalidPlan("a verdict names its evidence")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only, without the calls."""
+        return {"outcome": str(self.outcome), "evidence": self.evidence}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Verdict:
+        """Inverse of `to_dict`; raises `InvalidPlan`."""
+        try:
+            return cls(fields["outcome"], fields["evidence"])
+        except (KeyError, TypeError, ValueError) as reason:
+            raise InvalidPlan(f"no verdict: {reason!r} in {fields!r}") from reason
 
 
 @dataclass(frozen=True)
@@ -182,11 +211,21 @@ class Attempt:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only."""
-        seen = None if self.seen is None else {"outcome": str(self.seen.outcome), "evidence": self.seen.evidence}
+        seen = None if self.seen is None else self.seen.to_dict()
         return {
             "subgoal": self.subgoal.to_dict(), "claimed": self.claimed, "seen": seen, "measured": self.measured,
             "failure": self.failure, "detail": self.detail, "start_s": self.start_s, "end_s": self.end_s,
         }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Attempt:
+        """Inverse of `to_dict`, further fields of a log's record aside; raises `InvalidPlan` or `UnknownName`."""
+        try:
+            seen = None if fields["seen"] is None else Verdict.from_dict(fields["seen"])
+            rest = {name: fields[name] for name in ("claimed", "measured", "failure", "detail", "start_s", "end_s")}
+            return cls(Subgoal.from_dict(fields["subgoal"]), seen=seen, **rest)
+        except (KeyError, TypeError) as reason:
+            raise InvalidPlan(f"no attempt: {reason!r} in {fields!r}") from reason
 
 
 @dataclass(frozen=True, eq=False)

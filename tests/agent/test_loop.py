@@ -629,3 +629,33 @@ def test_what_failed_twice_without_moving_is_not_tried_a_third_time():
     result, _ = run(policy=policy, planner=Plans(TASK), limits=Limits(retries=5, replans=0))
     assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "pick"]
     assert result.failure == FailureCode.BUDGET_EXHAUSTED
+
+
+CALL = {"kind": "judge", "reply": "it is hard to say"}
+
+
+class Asks(DummyVerifier):
+    """Judges by asking a model, and is sure only at the second look."""
+
+    looks = 0
+
+    def verify(self, subgoal, before, after):
+        self.looks += 1
+        outcome = Outcome.SUCCESS if self.looks > 1 else Outcome.INCONCLUSIVE
+        return Verdict(outcome, "as the model says", calls=(CALL,))
+
+
+def test_exchanges_with_a_model_are_kept_for_every_look():
+    _, heard = run(verifier=Asks())
+    kept = heard.of(EventKind.CALLS)
+    assert [(event.data["what"], event.data["calls"]) for event in kept] == [("verifier", [CALL])] * 3
+    assert "inconclusive" in kept[0].message
+    assert "success" in kept[1].message
+
+
+def test_exchanges_of_a_planner_that_fails_are_kept():
+    result, heard = run(planner=Plans(PlannerFailed("it said nothing", [{"kind": "plan", "reply": ""}])))
+    assert result.failure is FailureCode.PLANNER_FAILED
+    assert result.steps == 0
+    assert heard.heard == ["start", "calls", "failure", "end"]
+    assert heard.of(EventKind.CALLS)[0].data == {"what": "planner", "calls": [{"kind": "plan", "reply": ""}]}

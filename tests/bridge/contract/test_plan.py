@@ -120,6 +120,30 @@ def test_plans_and_attempts_are_plain_data():
     assert json.loads(json.dumps(Plan([pick]).to_dict()))["subgoals"][0]["arguments"]["point"]["u"] == 1.0
 
 
+def test_what_a_log_holds_comes_back():
+    pick = Subgoal("pick", {"object": "red cube", "point": CameraPoint("front", 1, 2)}, timeout_s=3.0)
+    calls = ({"kind": "plan", "reply": "{}"},)
+    for plan in (Plan([pick], calls=calls, privileged=True), Plan((), feasible=False, reason="there is no red cube")):
+        record = json.loads(json.dumps({**plan.to_dict(), "latency_s": 0.1}))
+        assert Plan.from_dict(record) == plan
+    for seen in (None, Verdict("inconclusive", "it is hidden")):
+        attempt = Attempt(pick, False, seen, None, "TIMEOUT", "too slow", 0.0, 1.0)
+        assert Attempt.from_dict(json.loads(json.dumps({**attempt.to_dict(), "index": 0}))) == attempt
+
+
+@pytest.mark.parametrize("what", [Plan, Attempt, Verdict, Subgoal])
+def test_what_is_no_record_is_refused(what):
+    for fields in ({}, {"outcome": "maybe", "evidence": "who knows"}, {"subgoals": 3, "subgoal": 3}):
+        with pytest.raises(InvalidPlan, match=r"no (plan|attempt|verdict|subgoal):"):
+            what.from_dict(fields)
+
+
+def test_a_verdict_is_what_it_says_whatever_was_asked_for_it():
+    asked = Verdict("success", "it is in the bin", calls=({"reply": "yes"},))
+    assert asked == Verdict("success", "it is in the bin")
+    assert asked.to_dict() == {"outcome": "success", "evidence": "it is in the bin"}
+
+
 def test_a_skill_is_found_by_name():
     assert skill_named("pick") is SKILLS["pick"]
     with pytest.raises(UnknownName, match="skill 'pick'"):
