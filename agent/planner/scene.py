@@ -1,0 +1,84 @@
+"""What is there, as a model saw it: names, points and whereabouts. The steps of a plan may name nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.agent.planner.canvas import Canvas
+from tandem.bridge.contract import CameraPoint, PlannerFailed
+
+NOTHING = "- nothing"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing in a picture.
+
+    Attributes:
+        name: words for it, "red cube"; two things may share a name.
+        point: a pixel on it.
+        where: its whereabouts in a few words, "in the blue bin".
+    """
+
+    name: str
+    point: CameraPoint
+    where: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The things in one picture, from left to right."""
+
+    things: tuple[Thing, ...] = ()
+
+    def __post_init__(self):
+        ordered = sorted(self.things, key=lambda thing: (thing.point.u, thing.point.v, thing.name))
+        object.__setattr__(self, "things", tuple(ordered))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name once, from left to right."""
+        return tuple(dict.fromkeys(thing.name for thing in self.things))
+
+    def lines(self, canvas: Canvas) -> str:
+        """As a prompt shows it: '- red cube at [512, 430], on the table', one line for each thing."""
+        lines = []
+        for thing in self.things:
+            x, y = canvas.write(thing.point)
+            lines.append(f"- {thing.name} at [{x}, {y}], {thing.where}")
+        return "\n".join(lines) or NOTHING
+
+    def value(self, canvas: Canvas) -> dict[str, Any]:
+        """As a model answers "perceive"; inverse of `read`."""
+        return {"things": [{**constant(thing, canvas), "where": thing.where} for thing in self.things]}
+
+    def named(self, name: str, near: CameraPoint | None = None) -> Thing | None:
+        """The thing of that name, the nearest to a point if there are several; None if there is none."""
+        same = [thing for thing in self.things if thing.name == name]
+        if near is None:
+            return same[0] if same else None
+        return min(same, key=lambda t: math.hypot(t.point.u - near.u, t.point.v - near.v), default=None)
+
+    def at(self, name: str, written: list[int], canvas: Canvas) -> Thing | None:
+        """The thing whose constant in the grammar is this name and point."""
+        return next((t for t in self.things if t.name == name and canvas.write(t.point) == written), None)
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any], canvas: Canvas) -> Scene:
+        """From an answer to "perceive"; raises `PlannerFailed` if it is none."""
+        try:
+            found = [(item["name"].strip(), canvas.read(item["point"]), item["where"].strip())
+                     for item in answer["things"]]
+        except (KeyError, TypeError, AttributeError) as reason:
+            raise PlannerFailed(f"the answer lists no things: {reason!r} in {str(answer)[:200]}") from reason
+        if not all(name for name, _, _ in found):
+            raise PlannerFailed(f"the answer lists a thing without a name: {str(answer)[:200]}")
+        return cls(tuple(Thing(*fields) for fields in found))
+
+
+def constant(thing: Thing, canvas: Canvas) -> dict[str, Any]:
+    """A thing as a step of a plan names it: name and point together."""
+    return {"name": thing.name, "point": canvas.write(thing.point)}
