@@ -6,7 +6,7 @@ usual trap: every family writes them in its own frame, and a wrong frame looks r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,6 +20,11 @@ class Frame(StrEnum):
     RESIZED_PIXELS = "resized_pixels"  # pixels of the image after the family's own resizing
 
 
+def as_given(width: int, height: int) -> tuple[int, int]:
+    """The resize rule of a family whose points do not depend on the size of the image."""
+    return width, height
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of checkpoints.
@@ -31,8 +36,13 @@ class Family:
         sees: takes pictures; a family that does not plans from the scene written out by another model.
         frame: of the points it writes and reads.
         system_turn: has a system turn in its chat template; else the system text opens the user's turn.
-        think: the words that open and close its thinking, None if it never thinks aloud.
+        think: the words that open and close its thinking, None if it never thinks aloud. The first token of the closing
+            words ends the thinking; the rest of them leads over to the answer.
+        think_option: argument of its chat template that switches thinking on and off, None if it has none.
+        plain_opening: words that open an answer without thoughts and that its chat template does not write.
         template_options: further arguments of its chat template.
+        resize: width and height of a picture after its resizing, where no image processor is at hand (a server).
+        prefix_reuse: the keys and values of the system text may serve several questions.
     """
 
     name: str
@@ -42,7 +52,11 @@ class Family:
     frame: Frame = Frame.THOUSANDTHS
     system_turn: bool = True
     think: tuple[str, str] | None = None
+    think_option: str | None = None
+    plain_opening: str = ""
     template_options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    resize: Callable[[int, int], tuple[int, int]] = as_given
+    prefix_reuse: bool = True
 
     def write_point(self, u: float, v: float, size: tuple[int, int], resized: tuple[int, int]) -> tuple[int, int]:
         """How the model writes a pixel.

@@ -69,6 +69,10 @@ class InvalidOption(TandemError):
     """An option on the command line or of a constructor has no meaning."""
 
 
+class ModelUnusable(TandemError):
+    """A model cannot be loaded: not there, no weights, weights that could run code, damaged, too big for the memory."""
+
+
 class PlannerFailed(TandemError):
     """A planner gave no usable plan. Never an action, never a default plan.
 
