@@ -66,9 +66,9 @@ class _Fault(NamedTuple):
     other: bool = False
 
     @property
-    def rank(self) -> tuple[int, bool]:
+    def rank(self) -> tuple[bool, int]:
         """The more, the nearer to what was meant."""
-        return self.path.count(".") + self.path.count("["), not self.other
+        return not self.other, self.path.count(".") + self.path.count("[")
 
 
 Rule = Callable[[Any, Any, _Place], _Fault | None]
@@ -112,7 +112,7 @@ def _const(value: Any, one: Any, at: _Place) -> _Fault | None:
 
 
 def _any_of(value: Any, options: Sequence[Schema], at: _Place) -> _Fault | None:
-    """Of the faults, the one that was found deepest: it belongs to the form that was meant."""
+    """Of the faults, the one nearest to an answer: it belongs to the form that was meant."""
     faults = [_fault(value, option, at) for option in options]
     if None in faults:
         return None
