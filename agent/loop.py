@@ -122,7 +122,7 @@ class _Episode:
         plan = self.plan()
         while plan.subgoals:
             unremedied = self.carry_out(plan.subgoals)
-            if unremedied is not None and unremedied.failure != FailureCode.PLANNER_FAILED:
+            if self.in_the_way(unremedied):
                 self.step_back()
             plan = self.plan()  # a replan after a failure; otherwise a last look at whether anything is left
             if plan.subgoals and not self.budget.replan():
@@ -164,6 +164,12 @@ class _Episode:
                     todo[first:i] = map(without_points, todo[first:i])
                     i = first
         return None
+
+    def in_the_way(self, unremedied: Attempt | None) -> bool:
+        """Whether to clear the view before the next plan: after a failure, and always for a planner that looks."""
+        if unremedied is None:
+            return getattr(self.agent.planner, "looks", False)
+        return unremedied.failure != FailureCode.PLANNER_FAILED
 
     def step_back(self) -> None:
         """Take the arm out of the view before planning again: what it hides, no planner can point at."""

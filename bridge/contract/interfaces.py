@@ -56,7 +56,11 @@ class Policy(Protocol):
 
 @runtime_checkable
 class Planner(Protocol):
-    """Turns words and images into a plan. Raises `PlannerFailed` rather than inventing one."""
+    """Turns words and images into a plan. Raises `PlannerFailed` rather than inventing one.
+
+    One that looks at pictures may say so with an attribute `looks = True`: the arm then steps out of the view before
+    every later plan, not only after a failure.
+    """
 
     def plan(self, request: PlanRequest) -> Plan:
         """A plan for what is left to do; `feasible=False` with a reason when it cannot be done."""

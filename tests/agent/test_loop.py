@@ -659,3 +659,12 @@ def test_exchanges_of_a_planner_that_fails_are_kept():
     assert result.steps == 0
     assert heard.heard == ["start", "calls", "failure", "end"]
     assert heard.of(EventKind.CALLS)[0].data == {"what": "planner", "calls": [{"kind": "plan", "reply": ""}]}
+
+
+def test_for_a_planner_that_looks_the_arm_steps_out_of_the_view_before_every_later_plan():
+    planner, policy = Plans(TASK, ()), TroubledPolicy()
+    planner.looks = True
+    result, _ = run(planner=planner, policy=policy)
+    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "place", "home"]
+    assert result.claimed
+    assert len(result.attempts) == 2
