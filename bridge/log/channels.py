@@ -1,4 +1,4 @@
-"""The channels of an episode log: each entry becomes messages here. Runs on the writer's thread only."""
+"""The channels of an episode log: each entry becomes messages here. Runs in the writing process only."""
 
 from __future__ import annotations
 

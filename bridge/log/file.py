@@ -41,6 +41,8 @@ class LogFile:
         min_free_bytes: what the disk must have left.
 
     Attributes:
+        descriptor: of the open file, -1 once closed.
+        size: bytes written so far.
         error: the first write that failed, None while all went well.
 
     Raises `LogUnwritable` when the file cannot be made.
@@ -51,7 +53,7 @@ class LogFile:
         self.error: OSError | None = None
         _check_folder(self.path.parent, min_free_bytes)
         try:
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         except FileExistsError as reason:
             free = _free(self.path.parent, self.path.stem, self.path.suffix)
             raise LogUnwritable(f"{self.path} exists and is never overwritten. Free: {free}") from reason
@@ -60,6 +62,13 @@ class LogFile:
                 f"cannot write {self.path}: {reason.strerror}. Choose a folder that you may write to"
             ) from reason
 
+    @classmethod
+    def of(cls, path: Path, descriptor: int) -> LogFile:
+        """The same file in another process, which was given its descriptor; nothing is written yet."""
+        file = cls.__new__(cls)
+        file.path, file.size, file.error, file.descriptor = path, 0, None, descriptor
+        return file
+
     def write(self, data: bytes) -> int:
         """Append all of `data`, or nothing of it."""
         if self.error is not None:
@@ -67,11 +76,11 @@ class LogFile:
         rest = memoryview(data)
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest):]
+                rest = rest[os.write(self.descriptor, rest):]
         except OSError as reason:
             self.error = reason
-            os.ftruncate(self._descriptor, self.size)
-            os.lseek(self._descriptor, self.size, os.SEEK_SET)
+            os.ftruncate(self.descriptor, self.size)
+            os.lseek(self.descriptor, self.size, os.SEEK_SET)
             raise
         self.size += len(data)
         return len(data)
@@ -85,9 +94,9 @@ class LogFile:
 
     def close(self) -> None:
         """Close the descriptor. Calling it twice is allowed."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def discard(self) -> None:
         """Close, and remove the file: nothing worth keeping came to be written."""

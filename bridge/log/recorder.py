@@ -1,7 +1,7 @@
 """Records an episode: a subscriber that costs the control thread microseconds and writes one MCAP file.
 
-`on_step` copies what the next step would overwrite and appends it to a backlog; encoding and writing happen on a
-thread of their own. In lockstep the default is to wait when the backlog is full, so nothing is ever lost; with
+`on_step` copies what the next step would overwrite into a backlog; encoding and writing happen in a process of their
+own. In lockstep the default is to wait when the backlog is full, so nothing is ever lost; with
 `lossless=False` (a robot, a live clock) pictures and then steps are dropped, counted, and reported in the log itself.
 Events, plans and the score are never dropped.
 """
@@ -22,8 +22,9 @@ from tandem.bridge.contract.episode import EpisodeResult, EpisodeStart, Event, E
 from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.contract.observation import Observation
 from tandem.bridge.log import topics
-from tandem.bridge.log.backlog import Backlog
+from tandem.bridge.log.backlog import EVENT_RESERVE, STEP_RESERVE, Backlog
 from tandem.bridge.log.entries import (
+    Entry,
     HeadEntry,
     MeasuredEntry,
     PictureEntry,
@@ -31,6 +32,7 @@ from tandem.bridge.log.entries import (
     StepEntry,
     TailEntry,
     nanoseconds,
+    pack,
     pictures_of,
     time_of,
 )
@@ -40,7 +42,6 @@ from tandem.bridge.log.plain import plain_json
 from tandem.bridge.log.writer import Writer
 
 QUEUE_BYTES = 64 * 2**20
-_STEP_RESERVE, _EVENT_RESERVE = 8 * 2**20, 16 * 2**20  # beyond the queue: pictures go first, then steps, events never
 _LEVELS = {EventKind.FAILURE: "Error", EventKind.RECOVERY: "Warning", EventKind.DISTURBANCE: "Warning"}
 
 
@@ -84,7 +85,8 @@ class Recorder:
         self._state, self._layout, self._model, self._model_name = state, state_layout, model, model_name
         self._pictures, self._lossless = pictures or PicturePolicy(), lossless
         self._file = LogFile(self.path, min_free_bytes=min_free_bytes)
-        self._backlog = Backlog(queue_bytes)
+        self._queue_bytes = queue_bytes
+        self._backlog: Backlog | None = None
         self._writer: Writer | None = None
         self._closed, self._reported, self._now = False, 0, 0
         self._last: tuple[int, Observation] | None = None  # index and observation whose pictures are not yet taken
@@ -101,10 +103,10 @@ class Recorder:
         if self._closed or self._writer is not None:
             raise LogUnwritable(f"{self.path} holds one episode already; make a new Recorder for the next")
         head = self._head(start)
-        self._writer = Writer(self._file, self._backlog, self._pictures)
-        self._put(head, sum(len(data) for _, _, data in head.attachments))
+        self._begin(largest=sum(len(data) for _, _, data in head.attachments))
+        self._put(head)
         self._now, self._last = time_of(start.observation), (0, start.observation)
-        self._put(MeasuredEntry.of(start.observation, -1, self._state and self._state()), 1024)
+        self._put(MeasuredEntry.of(start.observation, -1, self._state and self._state()))
 
     def on_step(self, step: Step) -> None:
         """Take what the step holds; raises `LogUnwritable` if writing has failed."""
@@ -112,7 +114,7 @@ class Recorder:
         self._take_pictures(step.before, step.index)
         entry = StepEntry.of(step, self._state and self._state())
         self._now, self._last = entry.after.time_ns, (step.index + 1, step.observation)
-        if not self._backlog.put(entry, entry.size, wait=self._lossless, reserve=_STEP_RESERVE):
+        if not self._take(entry, wait=self._lossless, reserve=STEP_RESERVE):
             self.dropped["steps"] += 1
         elif self._lost > self._reported:
             self._report_losses()
@@ -131,8 +133,8 @@ class Recorder:
             self._report_losses()
         fields = {**result.to_dict(), "dropped": self.dropped}
         score = {name: value for name, value in fields.items() if name not in ("attempts", "dropped")}
-        self._put(RecordEntry(self._now, topics.SCORE, plain_json(score)), 1024)
-        self._put(TailEntry({name: plain_json(value) for name, value in fields.items()}), 1024)
+        self._put(RecordEntry(self._now, topics.SCORE, plain_json(score)))
+        self._put(TailEntry({name: plain_json(value) for name, value in fields.items()}))
         self.close()
         self._writer.check()
 
@@ -158,8 +160,24 @@ class Recorder:
         if self._closed:
             raise LogUnwritable(f"{self.path} is closed")
 
-    def _put(self, entry: object, size: int) -> None:
-        self._backlog.put(entry, size, wait=True, reserve=_EVENT_RESERVE)
+    def _begin(self, largest: int) -> None:
+        try:
+            self._backlog = Backlog(self._queue_bytes, largest=largest)
+            self._writer = Writer(self._file, self._backlog, self._pictures)
+        except OSError as reason:
+            raise LogUnwritable(
+                f"the process that writes {self.path} cannot be started: {reason.strerror}. It needs memory for "
+                f"{self._queue_bytes / 2**20:.0f} MiB at most (queue_bytes) and a few open files"
+            ) from reason
+
+    def _put(self, entry: Entry) -> None:
+        self._take(entry, wait=True, reserve=EVENT_RESERVE)
+
+    def _take(self, entry: Entry, *, wait: bool, reserve: int = 0) -> bool:
+        try:
+            return self._backlog.put(*pack(entry), wait=wait, reserve=reserve)
+        except BrokenPipeError as reason:
+            raise self._writer.failure() from reason
 
     def _take_pictures(self, observation: Observation, index: int) -> None:
         if self._last is not None and self._last[1] is not observation:
@@ -172,7 +190,7 @@ class Recorder:
             if key.startswith("depth.") and not self._pictures.depth:
                 continue
             entry = PictureEntry(time_of(observation), key, array)
-            if not self._backlog.put(entry, array.nbytes, wait=self._lossless):
+            if not self._take(entry, wait=self._lossless):
                 self.dropped["pictures"] += 1
 
     def _report_losses(self) -> None:
@@ -186,11 +204,9 @@ class Recorder:
         fields = {"kind": kind, "time_s": event.time_s, "message": event.message, "wall_time": time.time()}
         text = plain_json({**fields, "data": event.data})
         level = level or _LEVELS.get(kind, "Info")
-        entry = RecordEntry(when, topics.EVENT_DATA, text, f"{kind}: {event.message}", level, str(kind))
-        self._put(entry, len(text) + 512)
+        self._put(RecordEntry(when, topics.EVENT_DATA, text, f"{kind}: {event.message}", level, str(kind)))
         if kind is EventKind.PLAN:
-            plan = plain_json(event.data)
-            self._put(RecordEntry(when, topics.PLAN, plan), len(plan) + 512)
+            self._put(RecordEntry(when, topics.PLAN, plain_json(event.data)))
 
     def _head(self, start: EpisodeStart) -> HeadEntry:
         layout = self._layout() if callable(self._layout) else self._layout or {}

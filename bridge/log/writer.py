@@ -1,70 +1,87 @@
-"""The thread that writes a log. Whatever goes wrong here is kept, and raised on the thread that records."""
+"""The process that writes a log, as the recording process sees it. What goes wrong there is raised here.
+
+Encoding a picture takes as long as a good part of a control step, and a thread that does it takes the interpreter lock
+from the control thread at every turn. A process does not, and it outlives this one: what was handed over before a kill
+is written all the same. It stands in a session of its own, so that Ctrl-C reaches only the recording process.
+"""
 
 from __future__ import annotations
 
-import threading
-import time
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict
 
 from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.log.backlog import Backlog
-from tandem.bridge.log.channels import Channels
-from tandem.bridge.log.entries import RecordEntry, TailEntry
 from tandem.bridge.log.file import LogFile
 from tandem.bridge.log.pictures import PicturePolicy
 
-FLUSH_S = 0.5  # what a kill may cost, at most, when little is written
+# The same folders to import from; a stop of everything at once must leave time to write what waits.
+_PROGRAM = """
+import json, signal, sys
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    signal.signal(getattr(signal, name), signal.SIG_IGN)
+order = json.loads(sys.argv[1])
+sys.path[:] = order.pop("path")
+from tandem.bridge.log.scribe import write_log
+write_log(**order)
+"""
 
 
 class Writer:
-    """Takes entries from a backlog and writes them into a file, on a thread of its own, until closed.
+    """Starts the process, and reports on it.
 
     Args:
-        file: where to.
+        file: where to; it is the process's from now on.
         backlog: where from.
         pictures: how pictures are encoded.
     """
 
     def __init__(self, file: LogFile, backlog: Backlog, pictures: PicturePolicy):
-        self._file, self._backlog, self._pictures = file, backlog, pictures
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name=f"log {file.path.name}", daemon=True)
-        self._thread.start()
+        self._file, self._backlog, self._report = file.path, backlog, ""
+        self._reports, theirs = os.pipe2(os.O_CLOEXEC)
+        order = {
+            "path": sys.path, "log": str(file.path), "file": file.descriptor, "memory": backlog.memory,
+            "bell": backlog.bell, "reports": theirs, "recording": os.getpid(), "pictures": asdict(pictures),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, json.dumps(order)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            pass_fds=(file.descriptor, backlog.memory, backlog.bell, theirs), start_new_session=True,
+        )
+        os.close(theirs)
+        file.close()
+        backlog.share()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that writes."""
+        return self._process.pid
 
     def check(self) -> None:
         """Raise `LogUnwritable` if writing has failed at any time."""
-        if self._failure is not None:
-            raise LogUnwritable(
-                f"cannot go on writing {self._file.path}: {self._failure}. Its first {self._file.size} bytes stay "
-                "readable. Free some space, or choose a folder on another disk"
-            ) from self._failure
+        if self._report or self._backlog.failed:
+            raise self.failure()
+
+    def failure(self) -> LogUnwritable:
+        """Why the process gave up, once it has."""
+        if not self._report:
+            self._report = os.read(self._reports, 2**16).decode() or self._death()
+        return LogUnwritable(
+            f"cannot go on writing {self._file}: {self._report}. Free some space, or choose a folder on another disk"
+        )
+
+    def _death(self) -> str:
+        size = self._file.stat().st_size if self._file.exists() else 0
+        return (
+            f"the process that writes it has ended with status {self._process.wait()}. Its first {size} bytes stay "
+            "readable"
+        )
 
     def close(self) -> None:
-        """Write what waits, the summary, and close the file. Raises nothing: `check` tells."""
+        """Wait until what waits and the summary are written. Raises nothing: `check` tells."""
         self._backlog.close()
-        self._thread.join()
-
-    def _run(self) -> None:
-        entries = self._backlog.drain()
-        try:
-            self._write_all(entries)
-        except Exception as reason:  # noqa: BLE001 - whatever it is, `check` raises it on the recording thread
-            self._failure = self._file.error or reason
-            for _ in entries:  # nobody may hang on a backlog that no one empties
-                pass
-        self._file.close()
-
-    def _write_all(self, entries: object) -> None:
-        channels, flushed, dirty = Channels(self._file, self._pictures), time.monotonic(), False
-        try:
-            for entry in entries:
-                if entry is not None:
-                    channels.write(entry)
-                    dirty = True
-                due = time.monotonic() - flushed > FLUSH_S
-                if dirty and (due or isinstance(entry, (RecordEntry, TailEntry))):
-                    channels.flush()
-                    flushed, dirty = time.monotonic(), False
-                if self._file.error is not None:  # the MCAP writer keeps it to itself
-                    raise self._file.error
-        finally:
-            channels.close()
+        if self._process.wait() and not self._report:
+            self.failure()
+        os.close(self._reports)

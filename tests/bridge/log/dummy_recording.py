@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,10 +91,14 @@ class Episode:
         self.events.append(event)
         recorder.on_event(event)
 
-    def play(self, recorder: Recorder, steps: int = 20, *, end: bool = True, pause_s: float = 0.0) -> None:
+    def play(
+        self, recorder: Recorder, steps: int = 20, *, end: bool = True, pause_s: float = 0.0,
+        begun: Callable[[], None] = lambda: None,
+    ) -> None:
         rng = np.random.default_rng(self.seed)
         now = observe(rng, 0.0)
         recorder.on_episode_start(EpisodeStart("put the red cube in the bin", body_spec(), now, {"seed": self.seed}))
+        begun()
         self.tell(recorder, Event(EventKind.PLAN, 0.0, "one step", Plan((PICK,), reason="simple").to_dict()))
         self.tell(recorder, Event(EventKind.SUBGOAL_START, 0.0, str(PICK), {"index": 0, "of": 1, **PICK.to_dict()}))
         for index in range(steps):
@@ -113,6 +118,9 @@ class Episode:
 if __name__ == "__main__":
     episode = Episode(look_every=10**9)  # little to write: no chunk fills up on its own
     with Recorder(Path(sys.argv[1]), state=episode.state, min_free_bytes=0) as recorder:
-        sys.stdout.write("recording\n")
-        sys.stdout.flush()
-        episode.play(recorder, steps=int(sys.argv[2]), pause_s=float(sys.argv[3]))
+
+        def begun() -> None:
+            sys.stdout.write(f"{recorder._writer.pid}\n")
+            sys.stdout.flush()
+
+        episode.play(recorder, steps=int(sys.argv[2]), pause_s=float(sys.argv[3]), begun=begun)

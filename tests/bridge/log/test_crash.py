@@ -1,8 +1,10 @@
 """A log that ends in a crash is readable up to its last chunk, wherever the crash was."""
 
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -13,22 +15,50 @@ from dummy_recording import DT, Episode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tandem.bridge.contract import LogUnreadable
+from tandem.bridge.contract import LogUnreadable, LogUnwritable
 from tandem.bridge.log import LogReader, Recorder
 
 PROGRAM = Path(__file__).with_name("dummy_recording.py")
 
 
-def test_kill_in_the_middle_loses_about_a_second_at_most(tmp_path):
-    path, pause_s = tmp_path / "e.mcap", 0.05
-    child = subprocess.Popen([sys.executable, PROGRAM, path, "100000", str(pause_s)], stdout=subprocess.PIPE)
-    try:
-        assert child.stdout.readline() == b"recording\n"
-        time.sleep(2.0)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        killed = time.time()
-        child.wait(10)
+def recording(path, pause_s=0.05):
+    """A process that records, and the id of the one that writes for it."""
+    program = [sys.executable, PROGRAM, path, "100000", str(pause_s)]
+    child = subprocess.Popen(program, stdout=subprocess.PIPE, start_new_session=True)
+    writer = int(child.stdout.readline())
+    written(path)
+    return child, writer
+
+
+def written(path, size=1, patience_s=30.0):
+    """Wait until a file has grown to a size: processes start slowly on a busy machine."""
+    deadline = time.monotonic() + patience_s
+    while path.stat().st_size < size:
+        assert time.monotonic() < deadline, f"{path} does not grow"
+        time.sleep(0.01)
+
+
+def gone(pid, patience_s=10.0):
+    """Whether a process ends in time. One that was killed may stay a zombie until its new parent looks at it."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_kill_of_both_processes_loses_about_a_second_at_most(tmp_path):
+    path = tmp_path / "e.mcap"
+    child, writer = recording(path)
+    time.sleep(2.0)
+    os.kill(writer, signal.SIGKILL)
+    child.kill()
+    killed = time.time()
+    child.wait(10)
     log = LogReader(path)
     steps = list(log.steps())
     assert killed - steps[-1].wall_time < 1.5
@@ -38,6 +68,87 @@ def test_kill_in_the_middle_loses_about_a_second_at_most(tmp_path):
     assert log.result is None
     assert log.manifest["seed"] == 0
     assert log.spec.dof == 7
+
+
+def test_a_kill_of_the_recording_process_alone_loses_nothing(tmp_path):
+    path = tmp_path / "e.mcap"
+    child, writer = recording(path, pause_s=0.02)
+    time.sleep(1.0)
+    child.kill()
+    killed = time.time()
+    child.wait(10)
+    assert gone(writer), "it must notice that nothing more will come"
+    log = LogReader(path)
+    assert killed - list(log.steps())[-1].wall_time < 0.1
+    assert log.recovered is None
+    assert log.result is None
+
+
+def test_a_writer_notices_the_death_of_its_parent_though_somebody_else_holds_the_pipe(tmp_path):
+    program = (
+        f"import os, sys, time; sys.path.insert(0, {str(PROGRAM.parent)!r}); from dummy_recording import *\n"
+        f"r = Recorder({str(tmp_path / 'e.mcap')!r}); Episode().play(r, 5, end=False)\n"
+        "other = os.fork() or time.sleep(60)\n"
+        "print(r._writer.pid, other, flush=True); os.kill(os.getpid(), 9)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    writer, other = map(int, child.stdout.readline().split())
+    child.wait(10)
+    try:
+        assert gone(writer)
+    finally:
+        os.kill(other, signal.SIGKILL)
+    assert len(list(LogReader(tmp_path / "e.mcap").steps())) == 5
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_a_stop_of_the_recording_process_finishes_the_log(tmp_path, stop):
+    path = tmp_path / "e.mcap"
+    child, writer = recording(path, pause_s=0.02)
+    time.sleep(0.7)
+    os.killpg(child.pid, stop)  # as a terminal does: to everybody in the foreground
+    assert child.wait(10) != 0
+    assert gone(writer)
+    log = LogReader(path)
+    assert log.recovered is None
+    assert log.result is None
+    assert len(list(log.steps())) > 10
+
+
+def test_a_killed_writer_is_told_and_what_it_wrote_stays_readable(tmp_path):
+    episode, path = Episode(), tmp_path / "e.mcap"
+    recorder = Recorder(path, state=episode.state)
+    episode.play(recorder, 20, end=False)
+    written(path)
+    time.sleep(1.2)  # it writes out what it has twice a second
+    os.kill(recorder._writer.pid, signal.SIGKILL)
+    with pytest.raises(LogUnwritable, match=r"ended with status -9.*stay readable"):
+        for _ in range(1000):
+            recorder.on_step(episode.steps[-1])
+    with pytest.raises(LogUnwritable, match="status -9"):
+        recorder.on_event(episode.events[0])
+    recorder.close()
+    assert len(list(LogReader(path).steps())) == 20
+
+
+def test_a_killed_writer_is_no_deadlock_for_one_that_waits_for_it(tmp_path):
+    episode, recorder = Episode(look_every=1), Recorder(tmp_path / "e.mcap", queue_bytes=30_000)
+
+    def stop():
+        os.kill(recorder._writer.pid, signal.SIGSTOP)
+        threading.Timer(0.5, os.kill, (recorder._writer.pid, signal.SIGKILL)).start()
+
+    start = time.monotonic()
+    with pytest.raises(LogUnwritable, match="status -9"):
+        episode.play(recorder, 1000, begun=stop)
+    assert time.monotonic() - start < 5
+    recorder.close()
+
+
+def test_no_process_stays_behind(tmp_path):
+    episode, recorder = Episode(), Recorder(tmp_path / "e.mcap")
+    episode.play(recorder, 3)
+    assert not Path(f"/proc/{recorder._writer.pid}").exists()  # not even as a zombie
 
 
 def test_an_exit_without_close_writes_all_that_was_recorded(tmp_path):

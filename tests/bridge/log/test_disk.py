@@ -18,11 +18,11 @@ FULL = """
 import resource, sys; sys.path.insert(0, {folder!r})
 from dummy_recording import *
 from tandem.bridge.contract import LogUnwritable
-resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 episode, recorder = Episode(size=400), Recorder({path!r})
 recorder._state = episode.state
 try:
-    episode.play(recorder, 2000, pause_s=0.0005)
+    episode.play(recorder, 2000, pause_s=0.0005, begun=lambda: resource.prlimit(
+        recorder._writer.pid, resource.RLIMIT_FSIZE, ({limit}, {limit})))
 except LogUnwritable as error:
     print(len(episode.steps), error)
 for call in (lambda: recorder.on_step(episode.steps[0]), lambda: recorder.on_event(episode.events[0]),
@@ -53,11 +53,9 @@ def test_a_full_disk_is_told_and_keeps_what_was_written(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_the_first_bytes_may_already_fail(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "ftruncate", lambda *_: None)  # /dev/full is no file to cut
-    monkeypatch.setattr(os, "lseek", lambda *_: 0)
+def test_the_first_bytes_may_already_fail(tmp_path):
     recorder = Recorder(tmp_path / "e.mcap")
-    os.dup2(os.open("/dev/full", os.O_WRONLY), recorder._file._descriptor)
+    os.dup2(os.open("/dev/full", os.O_WRONLY), recorder._file.descriptor)
     with pytest.raises(LogUnwritable, match="No space left"):
         Episode().play(recorder, 2000, pause_s=0.001)
     recorder.close()

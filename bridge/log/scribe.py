@@ -1,0 +1,66 @@
+"""What runs in the process that writes a log: entries from the backlog into the file, until no more can come.
+
+That is so when the recording process closes its side or is gone, for whatever reason; the file is finished then.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tandem.bridge.log.arrivals import Arrivals
+from tandem.bridge.log.channels import Channels
+from tandem.bridge.log.entries import RecordEntry, TailEntry, unpack
+from tandem.bridge.log.file import LogFile
+from tandem.bridge.log.pictures import PicturePolicy
+
+FLUSH_S = 0.5  # what a kill of both processes may cost, at most, when little is written
+_NICER = 5  # where cores are few, the control thread goes first
+
+
+def write_log(
+    log: str, file: int, memory: int, bell: int, reports: int, recording: int, pictures: Mapping[str, Any]
+) -> None:
+    """Write one log. Whatever goes wrong is told in words through `reports`, and the process ends with status 1.
+
+    Args:
+        log: path of the file, for messages.
+        file: its descriptor.
+        memory: descriptor of the backlog's memory.
+        bell: descriptor of the backlog's pipe.
+        reports: descriptor of the pipe for failures.
+        recording: id of the recording process.
+        pictures: fields of the `PicturePolicy`.
+    """
+    os.nice(_NICER)
+    into, arrivals = LogFile.of(Path(log), file), Arrivals(memory, bell, recording)
+    try:
+        _write_all(into, arrivals, PicturePolicy(**pictures))
+    except Exception as reason:  # whatever it is, the recording process raises it
+        what = f"{into.error or reason}. Its first {into.size} bytes stay readable"
+        os.write(reports, what.encode())
+        arrivals.fail()
+        raise SystemExit(1) from reason
+    finally:
+        into.close()
+
+
+def _write_all(file: LogFile, arrivals: Arrivals, pictures: PicturePolicy) -> None:
+    channels, flushed, dirty = Channels(file, pictures), time.monotonic(), False
+    try:
+        for arrival in arrivals:
+            entry = arrival and unpack(*arrival)
+            if entry is not None:
+                channels.write(entry)
+                dirty = True
+            due = time.monotonic() - flushed > FLUSH_S
+            if dirty and (due or isinstance(entry, (RecordEntry, TailEntry))):
+                channels.flush()
+                flushed, dirty = time.monotonic(), False
+            if file.error is not None:  # the MCAP writer keeps it to itself
+                raise file.error
+    finally:
+        channels.close()
