@@ -9,14 +9,22 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from minds import Choice, check_spec, load_model, settings_of
+
 from tandem.agent.clock import clock_named
 from tandem.agent.loop import Agent
+from tandem.agent.planner.model import Model
+from tandem.agent.planner.planner import ModelPlanner
 from tandem.agent.planner.scripted import ScriptedPlanner
 from tandem.agent.recover import Limits
+from tandem.agent.verify.both import BothVerifiers
+from tandem.agent.verify.judge import JudgeVerifier
 from tandem.agent.verify.observation import ObservationVerifier
 from tandem.agent.verify.predicate import PredicateVerifier
+from tandem.agent.verify.trusting import TrustingVerifier
 from tandem.bridge.contract import (
     EpisodeResult,
+    InvalidOption,
     Planner,
     Policy,
     Subscriber,
@@ -32,9 +40,8 @@ from tandem.sim.scene import Rates
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import Wish, task_named
 
-PLANNERS = ("scripted",)
 POLICIES = ("motion", "demonstrator")
-VERIFIERS = ("observation", "predicate")
+VERIFIERS = ("observation", "predicate", "judge", "both", "none")
 BODIES = ("sim",)
 
 
@@ -47,13 +54,31 @@ class System:
     robot: str = "panda"
     """Arm: panda, ur5e, so101."""
     planner: str = "scripted"
-    """Planner: scripted (uses ground truth, and says so)."""
+    """Planner: scripted (uses ground truth, and says so), tiny (the model in this repository), a folder or hub id of
+    an open model, openai:<base url>#<model>, cassette:<log of an episode>, babble (any valid plan: the floor)."""
+    perceiver: str | None = None
+    """A second model that looks and judges, for a planner that reads text only; named as --planner names one."""
+    device: str = "auto"
+    """Where a model runs: auto, cuda, cpu, mps."""
+    dtype: str = "auto"
+    """Number format of a model's weights: auto, bfloat16, float16, float32."""
+    bits: int = 16
+    """16, or 8 or 4 to quantise a model's weights while loading (CUDA)."""
+    revision: str | None = None
+    """Branch, tag or commit of the planner's hub id."""
+    family: str | None = None
+    """What a served model is, which no server tells: its model type, such as qwen2_5_vl."""
+    temperature: float = 0.0
+    """How freely a model chooses its words; 0 takes the likeliest."""
+    think_tokens: int = 0
+    """How long a model that can may think before it answers."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
     second_look: bool = True
     """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     verifier: str = "observation"
-    """Verifier that the agent trusts: observation, or predicate (ground truth)."""
+    """Verifier that the agent trusts: observation, judge (the planner's model, shown before and after), both, predicate
+    (ground truth), none (believes the policy: for comparison only)."""
     body: str = "sim"
     """Body: sim."""
     difficulty: float = 0.5
@@ -69,11 +94,15 @@ class System:
 
     def __post_init__(self):
         for kind, name, known in (
-            ("planner", self.planner, PLANNERS), ("policy", self.policy, POLICIES),
-            ("verifier", self.verifier, VERIFIERS), ("body", self.body, BODIES),
+            ("policy", self.policy, POLICIES), ("verifier", self.verifier, VERIFIERS), ("body", self.body, BODIES),
         ):
             if name not in known:
                 raise UnknownName(kind, name, known)
+        for spec in filter(None, (self.planner, self.perceiver)):
+            check_spec(spec)
+        judged = self.verifier in ("judge", "both")
+        if self.perceiver == "scripted" or (judged and self.planner == "scripted"):
+            raise InvalidOption("the scripted planner has no eyes: name a model to look or judge, such as tiny")
 
 
 class Rig:
@@ -91,12 +120,14 @@ class Rig:
 
     def __init__(self, system: System, *, search_m: float = 0.004):
         self.system, self.policy, self._search_m = system, None, search_m
+        self._model, self._eyes = load_models(system)
         self.simulation = Simulation(
             task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
             wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
         )
         self.truth = self.simulation.truth()
         self._clock = clock_named(system.clock)
+        self._planner = self._make_planner()
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -113,7 +144,7 @@ class Rig:
         policy = self.policy
         horizon = self.simulation.task.horizon_s * self.system.control_hz
         return Agent(
-            self.simulation, self._planner(), policy, verifier, measure=self.truth.holds, score=self._score,
+            self.simulation, self._planner, policy, verifier, measure=self.truth.holds, score=self._score,
             feasible=lambda: self.truth.infeasible() is None, clock=self._clock,
             limits=Limits(steps=round(horizon)), subscribers=subscribers,
             privileged=getattr(policy, "privileged", False) or getattr(verifier, "privileged", False),
@@ -122,8 +153,11 @@ class Rig:
     def _score(self) -> tuple[bool, float]:
         return self.truth.success(), self.truth.progress()
 
-    def _planner(self) -> Planner:
-        return ScriptedPlanner(self.truth)
+    def _make_planner(self) -> Planner:
+        if self._model is None:
+            return ScriptedPlanner(self.truth)
+        perceiver = None if self._eyes is self._model else self._eyes
+        return ModelPlanner(self._model, perceiver=perceiver, **settings_of(self.system.planner))
 
     def _policy(self) -> Policy:
         spec = self.simulation.spec
@@ -132,14 +166,33 @@ class Rig:
         return MotionPolicy(spec, targets, search_m=self._search_m)
 
     def _verifier(self) -> Verifier:
-        if self.system.verifier == "predicate":
-            return PredicateVerifier(self.truth.holds)
-        return ObservationVerifier(self.simulation.spec)
+        spec = self.simulation.spec
+        match self.system.verifier:
+            case "predicate":
+                return PredicateVerifier(self.truth.holds)
+            case "judge":
+                return JudgeVerifier(self._eyes, spec)
+            case "both":
+                return BothVerifiers(ObservationVerifier(spec), JudgeVerifier(self._eyes, spec))
+            case "none":
+                return TrustingVerifier()
+        return ObservationVerifier(spec)
 
     def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         """What is needed to make the episode again."""
-        return manifest(system=asdict(self.system), seed=seed, options=options)
+        planner = {} if self._model is None else {"planner": self._planner.describe()}
+        return manifest(system=asdict(self.system), seed=seed, options=options, **planner)
 
     def close(self) -> None:
         """Release the body."""
         self.simulation.close()
+
+
+def load_models(system: System) -> tuple[Model | None, Model | None]:
+    """The model that plans and the one that looks; none for the scripted planner, one and the same if none is named."""
+    if system.planner == "scripted":
+        return None, None
+    shared = ("device", "dtype", "bits", "family", "temperature", "think_tokens")
+    how = {name: getattr(system, name) for name in shared}
+    model = load_model(Choice(system.planner, revision=system.revision, **how))
+    return model, model if system.perceiver is None else load_model(Choice(system.perceiver, **how))

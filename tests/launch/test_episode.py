@@ -97,12 +97,26 @@ def test_what_cannot_be_done_is_refused_with_the_reason(tmp_path):
     assert not list(tmp_path.rglob("*.mcap"))
 
 
+def test_any_planner_over_a_model_is_logged_with_its_exchanges_and_is_not_privileged(tmp_path):
+    done = run("--planner", "babble", "--verifier", "both", "--no-pictures", cwd=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr  # what is said at random does nothing
+    log = log_of(tmp_path)
+    plans = [plan for _, plan in log.plans()]
+    assert log.manifest["planner"]["model"]["id"] == "babbler"
+    assert [call["kind"] for call in plans[0]["calls"]] == ["perceive", "plan"]
+    assert not plans[0]["privileged"]
+
+
 @pytest.mark.parametrize(("options", "message"), [
     (("--task", "pick_plaice"), "pick_place"),
     (("--robot", "pandas"), "panda"),
     (("--planner", "oracle"), "scripted"),
     (("--policy", "act"), "demonstrator"),
-    (("--verifier", "none"), "observation"),
+    (("--planner", "openai:nowhere"), "openai:http"),
+    (("--planner", "cassette:tape.mcap"), "no log 'tape.mcap'"),
+    (("--perceiver", "scripted"), "has no eyes"),
+    (("--verifier", "nobody"), "observation"),
+    (("--verifier", "judge"), "has no eyes"),
     (("--body", "tcp://nowhere"), "sim"),
     (("--disturb", "earthquake"), "knocked"),
     (("--clock", "charged"), "charged:MS|charged:250"),

@@ -1,0 +1,121 @@
+"""From the word behind --planner to a model: loaded once for each choice and process, shared by planner and judge.
+
+Nothing heavy is imported before a choice needs it: the scripted planner runs without torch.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tandem.agent.planner.model import Model
+from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusable, UnknownName
+
+TINY = Path(__file__).parents[1] / "agent" / "planner" / "tiny"
+NAMES = ("scripted", "tiny", "babble")
+FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>")
+SETTINGS_FILE = "tandem.json"
+SETTINGS = {"show_picture": bool, "look_first": bool}
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which model, and how it runs; see `composition.System` for the meaning of each."""
+
+    spec: str
+    device: str = "auto"
+    dtype: str = "auto"
+    bits: int = 16
+    revision: str | None = None
+    family: str | None = None
+    temperature: float = 0.0
+    think_tokens: int = 0
+    seed: int = 0
+
+
+def check_spec(spec: str) -> None:
+    """Raise `UnknownName` or `InvalidOption` for a word that can mean no planner."""
+    kind, _, rest = spec.partition(":")
+    if kind == "openai" and rest:
+        if not re.fullmatch(r"https?://[^#\s]+#\S+", rest):
+            raise InvalidOption(f"{spec!r} is no server: write openai:<base url>#<model>, "
+                                "such as openai:http://127.0.0.1:8000/v1#qwen")
+    elif kind == "cassette" and rest:
+        if not Path(rest).is_file():
+            raise InvalidOption(f"there is no log {rest!r} to replay; choose one of an episode with a model planner")
+    elif spec not in NAMES and not Path(spec).expanduser().is_dir() and not _HUB_ID.fullmatch(spec):
+        raise UnknownName("planner", spec, (*NAMES, *FORMS))
+
+
+@lru_cache(maxsize=2)
+def load_model(choice: Choice) -> Model:
+    """The model of a choice; raises `ModelUnusable`, `InvalidOption`, `MissingDependency` or `UnknownName`."""
+    kind, _, rest = choice.spec.partition(":")
+    if choice.spec == "babble":
+        from tandem.agent.planner.babbler import Babbler
+
+        return Babbler(seed=choice.seed)
+    if kind == "cassette" and rest:
+        from tandem.agent.planner.cassette import CassetteModel
+
+        return CassetteModel(Path(rest))
+    with importing(choice.spec):
+        return _served(choice, rest) if kind == "openai" and rest else _in_process(choice)
+
+
+@contextmanager
+def importing(what: str) -> Iterator[None]:
+    """What is missing for a model is named with the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as reason:
+        raise MissingDependency(f"{reason.name}, for the planner {what!r},", 'pip install "tandem[vlm]"') from reason
+
+
+def _served(choice: Choice, address: str) -> Model:
+    from tandem.agent.planner.families.registry import family_of
+    from tandem.agent.planner.in_process.options import Sampling
+    from tandem.agent.planner.served import ServedModel
+
+    url, _, name = address.partition("#")
+    family = family_of(choice.family) if choice.family else None
+    sampling = Sampling(temperature=choice.temperature, seed=choice.seed)
+    return ServedModel(url, name, family=family, think_tokens=choice.think_tokens, sampling=sampling)
+
+
+def _in_process(choice: Choice) -> Model:
+    from tandem.agent.planner.in_process.model import InProcessModel
+    from tandem.agent.planner.in_process.options import Options, Sampling
+
+    options = Options(
+        device=choice.device, dtype=choice.dtype, bits=choice.bits, revision=choice.revision,
+        think_tokens=choice.think_tokens, sampling=Sampling(temperature=choice.temperature, seed=choice.seed),
+    )
+    return InProcessModel(str(_folder(choice.spec)), options)
+
+
+def settings_of(spec: str) -> dict[str, Any]:
+    """How a planner over this model is set up: `tandem.json` beside its weights, if there is one."""
+    path = Path(_folder(spec)).expanduser() / SETTINGS_FILE
+    if not path.is_file():
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        wrong = {name: value for name, value in settings.items() if not isinstance(value, SETTINGS.get(name, ()))}
+    except (ValueError, AttributeError) as reason:
+        raise ModelUnusable(f"{path} is no JSON object: {reason}") from reason
+    if wrong:
+        known = ", ".join(f"{name} (true or false)" for name in SETTINGS)
+        raise ModelUnusable(f"{path} says {wrong}; it may say: {known}")
+    return settings
+
+
+def _folder(spec: str) -> str | Path:
+    return TINY if spec == "tiny" else spec
