@@ -66,6 +66,10 @@ class _Trouble:
     pause_s: float | None = None
 
 
+class _TooMuch(Exception):
+    """A reply that does not end."""
+
+
 class ChatServer:
     """An OpenAI-compatible server. The key comes from OPENAI_API_KEY; without it none is sent.
 
@@ -133,6 +137,8 @@ class ChatServer:
             return _Trouble(f"no connection ({type(reason.__cause__ or reason).__name__})")
         except openai.APIStatusError as reason:
             return self._status(reason)
+        except _TooMuch:
+            return _Trouble(f"what comes back has more than {MAX_BODY} bytes", again=False)
         except (openai.OpenAIError, ValueError) as reason:
             return _Trouble(f"the exchange broke off ({type(reason).__name__})", again=False)
         return self._reply(body)
@@ -144,7 +150,9 @@ class ChatServer:
             pause_s = float(reason.response.headers.get("retry-after", ""))
         except ValueError:
             pause_s = None
-        words = " ".join(self.clean(str(reason.message)).split())[:_WORDS]
+        said = reason.body.get("message") if isinstance(reason.body, dict) else None
+        words = " ".join(self.clean(str(said or reason.message)).split())
+        words = words.removeprefix(f"Error code: {status} - ")[:_WORDS]
         return _Trouble(f"{status}: {words}", status, again, pause_s if pause_s and pause_s > 0 else None)
 
     def _reply(self, body: bytes) -> Reply | _Trouble:
@@ -202,7 +210,7 @@ def _body(response: Any, end_s: float) -> bytes:
         parts.append(part)
         size += len(part)
         if size > MAX_BODY:
-            raise ValueError(f"more than {MAX_BODY} bytes")
+            raise _TooMuch
         if time.monotonic() > end_s:
             raise httpx.ReadTimeout("the reply drips")
     return b"".join(parts)

@@ -24,7 +24,8 @@ from tandem.agent.planner.together import all_at_once
 from tandem.bridge.contract import PlannerFailed
 
 THREADS = 8  # questions under way at once
-UNNAMED = Family(name="unnamed", maker="unknown", model_types=())  # thousandths, as every prompt says in words
+# Thousandths, as every prompt says in words; and the thoughts of most thinkers, where a server leaves them in the text.
+UNNAMED = Family(name="unnamed", maker="unknown", model_types=(), think=("<think>", "</think>"))
 _KEPT = 20_000  # characters of a refused reply in the log
 _NOTED = 500  # characters of one that was asked for again
 _REFUSES_SCHEMA = (400, 422, 501)
