@@ -1,7 +1,7 @@
 """A model without weights that says at random what the schema allows: the honest dummy of `Model`.
 
-Whatever it says is valid and means nothing. What works with it depends on no model's skill: it is for tests of all
-that stands on a model, and the floor that a planner has to beat.
+Whatever it says is valid and means nothing; the same question gets the same answer. What works with it depends on no
+model's skill: it is for tests of all that stands on a model, and the floor that a planner has to beat.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from tandem.agent.planner.family import Family
 from tandem.agent.planner.model import Answer, Question
-from tandem.agent.planner.record import call_record, check_pictures, model_record
+from tandem.agent.planner.record import call_record, check_pictures, model_record, parts_record
 from tandem.bridge.contract import PlannerFailed
 
 BABBLE = Family(name="Babble", maker="Tandem", model_types=())
@@ -32,7 +32,7 @@ class Babbler:
     """
 
     def __init__(self, family: Family = BABBLE, seed: int = 0):
-        self.family, self._random, self._seed = family, random.Random(seed), seed
+        self.family, self._seed = family, seed
 
     def resized(self, width: int, height: int) -> tuple[int, int]:
         """As the family resizes."""
@@ -49,33 +49,35 @@ class Babbler:
     def _answer(self, question: Question) -> Answer:
         start_s = time.perf_counter()
         check_pictures(question, sees=self.family.sees)
-        value = self._any(question.schema, question.schema.get("$defs", {}))
+        chance = random.Random(f"{self._seed} {question.system} {parts_record(question, self)}")
+        value = _any(question.schema, question.schema.get("$defs", {}), chance)
         reply = json.dumps(value, separators=(",", ":"))
         tokens = {"prompt": 0, "cached": 0, "sampled": 0, "forced": 0}
         who = model_record(self, id="babbler", revision=None, digest=None)
         seconds = time.perf_counter() - start_s
         return Answer(value, call_record(question, self, who, reply=reply, tokens=tokens, seconds=seconds))
 
-    def _any(self, schema: Mapping[str, Any], named: Mapping[str, Any]) -> Any:
-        """A random value of the schema: of the keywords that `tandem.agent.planner.schema` uses, and no others."""
-        match schema:
-            case {"$ref": path}:
-                return self._any(named[path.rpartition("/")[2]], named)
-            case {"const": value}:
-                return value
-            case {"enum": choices}:
-                return self._random.choice(choices)
-            case {"anyOf": choices}:
-                return self._any(self._random.choice(choices), named)
-            case {"type": "object", "properties": fields}:
-                return {name: self._any(field, named) for name, field in fields.items()}
-            case {"type": "array", "prefixItems": items}:
-                return [self._any(item, named) for item in items]
-            case {"type": "array", "items": item}:
-                return [self._any(item, named) for _ in range(self._random.randint(0, _MOST_ITEMS))]
-            case {"type": "integer", "minimum": low, "maximum": high}:
-                return self._random.randint(low, high)
-            case {"type": "string"}:
-                fitting = [words for words in _PHRASES if re.fullmatch(schema.get("pattern", ".*"), words)]
-                return self._random.choice(fitting)
-        raise PlannerFailed(f"the babbler does not know how to satisfy {str(schema)[:120]}")
+
+def _any(schema: Mapping[str, Any], named: Mapping[str, Any], chance: random.Random) -> Any:
+    """A random value of the schema: of the keywords that `tandem.agent.planner.schema` uses, and no others."""
+    match schema:
+        case {"$ref": path}:
+            return _any(named[path.rpartition("/")[2]], named, chance)
+        case {"const": value}:
+            return value
+        case {"enum": choices}:
+            return chance.choice(choices)
+        case {"anyOf": choices}:
+            return _any(chance.choice(choices), named, chance)
+        case {"type": "object", "properties": fields}:
+            return {name: _any(field, named, chance) for name, field in fields.items()}
+        case {"type": "array", "prefixItems": items}:
+            return [_any(item, named, chance) for item in items]
+        case {"type": "array", "items": item}:
+            return [_any(item, named, chance) for _ in range(chance.randint(0, _MOST_ITEMS))]
+        case {"type": "integer", "minimum": low, "maximum": high}:
+            return chance.randint(low, high)
+        case {"type": "string"}:
+            fitting = [words for words in _PHRASES if re.fullmatch(schema.get("pattern", ".*"), words)]
+            return chance.choice(fitting)
+    raise PlannerFailed(f"the babbler does not know how to satisfy {str(schema)[:120]}")
