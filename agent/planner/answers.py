@@ -45,6 +45,13 @@ def parse(reply: str) -> Any:
     raise PlannerFailed(f"the reply is not JSON: {fault}: {shown(reply)}")
 
 
+def unfenced(reply: str) -> str:
+    """Without the fence of a code block around the whole of it: models that are only asked like to set one."""
+    lines = reply.strip().splitlines()
+    fenced = len(lines) > 2 and lines[0] in ("```", "```json") and lines[-1] == "```"
+    return "\n".join(lines[1:-1]) if fenced else reply
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, part in pairs:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tandem.agent.planner.answers import read_answer
+from tandem.agent.planner.answers import read_answer, unfenced
 from tandem.agent.planner.chat_server import SILENCE, ChatServer, Reply, ServerRefused
 from tandem.agent.planner.family import Family
 from tandem.agent.planner.in_process.options import Sampling
@@ -159,7 +159,7 @@ class ServedModel:
         if not text.strip():
             raise PlannerFailed("the reply is empty")
         try:
-            return read_answer(_unfenced(text), exchange.question.schema)
+            return read_answer(unfenced(text), exchange.question.schema)
         except PlannerFailed as fault:
             raise _Astray(str(fault)) from None
 
@@ -204,13 +204,6 @@ def _split(text: str, family: Family) -> tuple[str, str]:
     opening, closing = (words.strip() for words in family.think)
     thinking, found, rest = text.partition(closing)
     return (rest, thinking.strip().removeprefix(opening)) if found else (text, "")
-
-
-def _unfenced(text: str) -> str:
-    """Without the fence of a code block around the whole of it: models that are only asked like to set one."""
-    lines = text.strip().splitlines()
-    fenced = len(lines) > 2 and lines[0] in ("```", "```json") and lines[-1] == "```"
-    return "\n".join(lines[1:-1]) if fenced else text
 
 
 def _calls(outcome: Answer | PlannerFailed) -> tuple[Mapping[str, Any], ...]:
