@@ -16,7 +16,8 @@ from tandem.bridge.contract import ArgumentKind, ArgumentSpec, Outcome, SkillSpe
 MAX_STEPS = 16
 MAX_THINGS = 24
 WORDS = {"type": "string", "pattern": "^[a-z0-9][a-z0-9 '-]{0,39}$"}
-SENTENCE = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9 .,;:%'()+-]{0,159}$"}
+# Shorter than 128: xgrammar 0.2.8 cannot keep the rules of longer repetitions.
+SENTENCE = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9 .,;:%'()+-]{0,119}$"}
 
 Schema = dict[str, Any]
 
