@@ -56,3 +56,16 @@ def test_with_nothing_there_or_nothing_offered_only_the_honest_answers_remain():
     assert _accepts(idle, {"feasible": True, "steps": []})
     assert _accepts(idle, {"feasible": False, "reason": "nobody here can pick"})
     assert not _accepts(idle, {"feasible": True, "steps": [{"skill": "home"}]})
+
+
+@pytest.mark.parametrize("scene", [None, Scene(), SCENE], ids=["free", "bare", "known"])
+def test_every_schema_compiles_for_a_tokenizer(scene):
+    letters = [chr(code) for code in range(32, 127)]
+    info = xgrammar.TokenizerInfo([*letters, "red", "cube", "<end>"], stop_token_ids=[len(letters) + 2])
+    compiler = xgrammar.GrammarCompiler(info, max_threads=1)
+    questions = (
+        prompting.perceive(None, CANVAS), prompting.plan("tidy", scene, CANVAS), prompting.judge("x", None, None),
+        prompting.plan("tidy", scene, CANVAS, catalogue={}),
+    )
+    for question in questions:
+        compiler.compile_json_schema(json.dumps(question.schema), any_whitespace=False, separators=(",", ":"))
