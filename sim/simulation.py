@@ -181,6 +181,10 @@ class Simulation:
         """float64 `mjSTATE_INTEGRATION` of now."""
         return self.world.state()
 
+    def look(self) -> LazyObservation:
+        """The observation of now, after the world was changed from outside."""
+        return self._observe()
+
     def restore(self, state: np.ndarray) -> LazyObservation:
         """Go back to a state of the present world."""
         self.world.restore(state)

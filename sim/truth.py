@@ -145,8 +145,7 @@ class Truth:
         if camera is None and not self._cameras:
             return None
         camera = camera or next(iter(self._cameras))
-        width, height = self.camera_size(camera)
-        shown = self._renderer.segmentation(self.world.data, camera, width, height)
+        shown = self.segmentation(camera)
         geoms = np.flatnonzero(self.world.model.geom_bodyid == self.world.model.body(self.entity(name).body).id)
         rows, columns = np.nonzero(np.isin(shown, geoms))
         if not len(rows):
@@ -164,6 +163,10 @@ class Truth:
     def look(self, camera: str) -> tuple[np.ndarray, np.ndarray]:
         """RGB and depth that a camera of the body would give now if nothing disturbed it."""
         return self._renderer.render(self.world.data, camera, *self.camera_size(camera), depth=True)
+
+    def segmentation(self, camera: str) -> np.ndarray:
+        """int32 (H, W): the geom that each pixel of a camera of the body shows, -1 for none."""
+        return self._renderer.segmentation(self.world.data, camera, *self.camera_size(camera))
 
     def project(self, point: np.ndarray, camera: str) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) of the base frame."""

@@ -59,9 +59,21 @@ class World:
             self.data.joint(name).qpos = share
         self.data.ctrl[self._actuators] = (*joint_position, gripper.command(opening))
 
+    def close_gripper(self) -> None:
+        """Command the fingers shut, whatever is between them."""
+        self.data.ctrl[self._actuators[-1]] = self.robot.gripper.command(0.0)
+
     def settle(self) -> None:
         """Let loose things come to rest, then set the clock to 0 and pass through the restore path."""
-        mujoco.mj_step(self.model, self.data, nstep=max(1, round(SETTLE_S * self.rates.physics_hz)))
+        self.rest(SETTLE_S)
+
+    def rest(self, seconds: float) -> None:
+        """Physics with the robot's command as it is, for so long; then the clock stands at 0.
+
+        Raises:
+            PhysicsDiverged: MuJoCo warned of a bad state.
+        """
+        mujoco.mj_step(self.model, self.data, nstep=max(1, round(seconds * self.rates.physics_hz)))
         self.data.time = 0.0
         self._check()
         self.restore(self.state())

@@ -177,8 +177,9 @@ def _phrased(phrase: str, tower: Sequence[str]) -> str:
     the = [f"the {name}" for name in tower]
     pairs = [f"the {upper} on the {lower}" for upper, lower in zip(tower[1:], tower, strict=False)]
     return phrase.format(
-        first=tower[0], second=tower[1], pairs=f"put {listed(pairs)}", upward=", ".join(tower),
-        downward=", ".join(reversed(tower)), rest=", then ".join(the[1:]), the_upward=listed(the),
+        first=tower[0], second=tower[1], pairs=f"put {listed(pairs)}", pairs_bare=listed(pairs),
+        upward=", ".join(tower), downward=", ".join(reversed(tower)), rest=", then ".join(the[1:]),
+        the_upward=listed(the),
         then="".join(f", then the {name} on top" for name in tower[2:]),
         colours=", ".join(name.split()[0] for name in tower),
     )

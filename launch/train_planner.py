@@ -1,0 +1,114 @@
+"""Train planners: the embedded model from scratch on our own simulator, or any open checkpoint by an adapter.
+
+    python launch/train_planner.py data --folder data/planner
+    python launch/train_planner.py train --data data/planner --folder runs/planner
+    python launch/train_planner.py export --folder runs/planner --to agent/planner/tiny
+    python launch/train_planner.py adapt --base Qwen/Qwen3-VL-4B-Instruct --data data/planner --to runs/adapted
+
+Everything can be stopped with Ctrl-C and goes on where it was when it is called again.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from planner_training.snapshots import Snapshots, generate
+from rich.console import Console
+
+from tandem.agent.planner.training import stages
+from tandem.agent.planner.training.loop import Schedule
+from tandem.bridge.contract import InvalidOption, TandemError
+
+
+@dataclass(frozen=True)
+class Data:
+    """Generate pictures and records from the simulator: all tasks, robots and lights, infeasible cases, mishaps."""
+
+    folder: Path = Path("data/planner")
+    """Where the shards go; those that are there are kept."""
+    pictures: int = 40
+    """Shards with pictures, about 550 each (25 MB); the first is held out."""
+    records: int = 40
+    """Shards without pictures, about 1,100 records each (1 MB); the first is held out."""
+    workers: int = 1
+    """Processes."""
+
+    def run(self, console: Console) -> None:
+        generate(Snapshots(self.folder / "pictures", worlds=200), self.pictures, workers=self.workers)
+        records = Snapshots(self.folder / "records", worlds=400, pictures=False)
+        generate(records, self.records, first=5000, workers=self.workers)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train the embedded model, stage by stage."""
+
+    data: Path = Path("data/planner")
+    """What `data` generated."""
+    folder: Path = Path("runs/planner")
+    """Checkpoints and logs."""
+    see: int = 2400
+    """Steps of dense supervision of the vision tower."""
+    plan: int = 2600
+    """Steps of language without pictures."""
+    look: int = 4000
+    """Steps of everything together."""
+    batch: int = 24
+    """Samples per step."""
+    device: str = "auto"
+    """cpu or cuda; auto takes a GPU if there is one."""
+    threads: int = 2
+    """Processor threads."""
+    seed: int = 0
+    """Of weights and draws."""
+
+    def run(self, console: Console) -> None:
+        import torch
+
+        torch.set_num_threads(self.threads)
+        device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        if device not in ("cpu", "cuda"):
+            raise InvalidOption(f"--device must be auto, cpu or cuda, got {self.device!r}")
+        shop = stages.Workshop(self.data, self.folder, device, self.seed)
+        stages.learn_words(shop)
+        for name, steps, rate in (("see", self.see, 1.2e-3), ("plan", self.plan, 1e-3), ("look", self.look, 8e-4)):
+            console.rule(name)
+            _STAGES[name](shop, Schedule(steps, rate=rate), self.batch, console.print)
+
+
+_STAGES = {"see": stages.learn_to_see, "plan": stages.learn_to_plan, "look": stages.learn_to_look}
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the trained model as a checkpoint that --planner can load."""
+
+    folder: Path = Path("runs/planner")
+    """What `train` wrote."""
+    to: Path = Path("agent/planner/tiny")
+    """Folder of the checkpoint."""
+
+    def run(self, console: Console) -> None:
+        stages.export_model(stages.Workshop(Path(), self.folder), self.to)
+        console.print(f"written: {self.to}")
+
+
+Command = (
+    Annotated[Data, tyro.conf.subcommand("data")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+)
+
+
+if __name__ == "__main__":
+    try:
+        tyro.cli(Command, description=__doc__).run(Console(highlight=False))
+    except TandemError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

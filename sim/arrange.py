@@ -1,0 +1,148 @@
+"""Puts the loose things of a world somewhere else: the table as it may look in the middle of a task, or after a mishap.
+
+Physics decides what comes of it, so every arrangement is one that can be. Running whole episodes would show the same
+tables a hundred times more slowly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tandem.bridge.contract import PhysicsDiverged
+from tandem.sim.entities import Entity, yaw_quat
+from tandem.sim.layout import sector
+from tandem.sim.simulation import Simulation
+from tandem.sim.world import World
+
+MOVES = {"stay": 0.45, "inside": 0.3, "table": 0.12, "on": 0.1, "far": 0.03}
+HELD, AWAY = 0.08, 0.25  # share of arrangements with something in the hand, and with the arm away from home
+DROP_M, CLEAR_M, FAR = 0.003, 0.008, (1.15, 1.3)
+REST_S = 0.35
+AWAY_RAD = 0.25
+
+
+def rearrange(simulation: Simulation, rng: np.random.Generator) -> None:
+    """Draw a new arrangement of what is loose, of the drawers and of the arm, and let it come to rest.
+
+    Raises:
+        PhysicsDiverged: nothing could come to rest like that; draw another.
+    """
+    world = simulation.world
+    for entity in world.entities.values():
+        if entity.kind == "drawer":
+            _slide(world, entity, rng)
+    _derive(world)
+    loose = [entity for entity in world.entities.values() if entity.loose]
+    for index in rng.permutation(len(loose)):
+        _move(world, loose[index], rng)
+        _derive(world)
+    _pose_arm(simulation, rng, loose)
+    try:
+        world.rest(REST_S)
+    except PhysicsDiverged:
+        simulation.reset(seed=0)
+        raise
+
+
+def _slide(world: World, drawer: Entity, rng: np.random.Generator) -> None:
+    """Shut, open, or somewhere between."""
+    low, high = world.model.joint(drawer.joint).range
+    share = rng.choice([0.0, 0.97, rng.uniform()], p=[0.45, 0.45, 0.1])
+    world.data.joint(drawer.joint).qpos = low + (high - low) * share
+
+
+def _derive(world: World) -> None:
+    world.restore(world.state())
+
+
+def _move(world: World, entity: Entity, rng: np.random.Generator) -> None:
+    kinds = list(MOVES)
+    kind = str(rng.choice(kinds, p=[MOVES[name] for name in kinds]))
+    if kind == "inside":
+        _put_inside(world, entity, rng)
+    elif kind == "on":
+        _put_on(world, entity, rng)
+    elif kind in ("table", "far"):
+        xy = _place_on_table(world, rng, far=kind == "far")
+        if _free(world, entity, xy):
+            _set(world, entity, np.array([*xy, entity.size[2] / 2 + DROP_M]), rng.uniform(-np.pi, np.pi))
+
+
+def _place_on_table(world: World, rng: np.random.Generator, *, far: bool) -> np.ndarray:
+    """(2,) within reach, or in sight and out of it."""
+    space = world.robot.workspace
+    reach = space.reach_max_m * rng.uniform(*FAR) if far else rng.uniform(space.reach_min_m, space.reach_max_m)
+    angle = rng.uniform(-0.4, 0.4) if far else rng.uniform(*sector(space))
+    return reach * np.array([np.cos(angle), np.sin(angle)])
+
+
+def _put_inside(world: World, entity: Entity, rng: np.random.Generator) -> None:
+    """Into a bin, slot, hole, drawer that is open, or onto the mat or belt: whatever there is."""
+    homes = [e for e in world.entities.values() if e.kind in ("bin", "slot", "hole", "mat") or _is_open(world, e)]
+    fitting = [home for home in homes if home.kind != "slot" or home.name in (f"{entity.name} slot", "fixture")]
+    fitting = [home for home in fitting if home.kind != "hole" or "peg" in entity.name]
+    if not fitting:
+        return
+    home = fitting[rng.integers(len(fitting))]
+    body = world.data.body(home.body)
+    rotation, yaw = body.xmat.reshape(3, 3), float(np.arctan2(body.xmat[3], body.xmat[0]))
+    room = np.maximum(0.0, np.array(home.size[:2]) / 2 - max(entity.size[:2]) / 2 - CLEAR_M)
+    tight = home.kind in ("slot", "hole")
+    offset = np.zeros(2) if tight else rng.uniform(-room, room)
+    z = home.surface[2] + entity.size[2] / 2 + DROP_M - (0.8 * home.size[2] if home.kind == "hole" else 0.0)
+    centre = body.xpos + rotation @ np.array([home.surface[0] + offset[0], home.surface[1] + offset[1], z])
+    turn = yaw + rng.integers(4) * np.pi / 2 if tight and entity.size[0] == entity.size[1] else yaw
+    _set(world, entity, centre, turn if tight else rng.uniform(-np.pi, np.pi))
+
+
+def _is_open(world: World, entity: Entity) -> bool:
+    if entity.kind != "drawer":
+        return False
+    joint = world.model.joint(entity.joint)
+    return bool(world.data.joint(entity.joint).qpos[0] > 0.9 * joint.range[1])
+
+
+def _put_on(world: World, entity: Entity, rng: np.random.Generator) -> None:
+    others = [e for e in world.entities.values() if e.loose and e is not entity and "peg" not in e.name]
+    if not others or "peg" in entity.name:
+        return
+    lower = others[rng.integers(len(others))]
+    top = world.data.body(lower.body).xpos + np.array([0, 0, lower.size[2] / 2 + entity.size[2] / 2 + DROP_M])
+    _set(world, entity, top + np.append(rng.uniform(-0.004, 0.004, 2), 0.0), rng.uniform(-np.pi, np.pi))
+
+
+def _free(world: World, entity: Entity, xy: np.ndarray) -> bool:
+    radius = np.hypot(*entity.size[:2]) / 2
+    return all(
+        np.linalg.norm(world.data.body(other.body).xpos[:2] - xy) > radius + np.hypot(*other.size[:2]) / 2
+        for other in world.entities.values() if other is not entity
+    )
+
+
+def _set(world: World, entity: Entity, position: np.ndarray, yaw_rad: float) -> None:
+    joint = world.data.joint(entity.joint)
+    joint.qpos[:3], joint.qpos[3:7], joint.qvel[:] = position, yaw_quat(yaw_rad), 0.0
+
+
+def _pose_arm(simulation: Simulation, rng: np.random.Generator, loose: list[Entity]) -> None:
+    """At home, or away from it; perhaps with something between the fingers."""
+    world, robot = simulation.world, simulation.robot
+    joints = np.array(robot.home)
+    if rng.random() < AWAY:
+        joints = np.clip(joints + rng.normal(0, AWAY_RAD, len(joints)), robot.position_low, robot.position_high)
+    takeable = [entity for entity in loose if min(entity.size[:2]) < robot.gripper.max_width_m]
+    held = takeable[rng.integers(len(takeable))] if takeable and rng.random() < HELD else None
+    width = min(held.size[:2]) + 0.002 if held else robot.gripper.max_width_m * rng.choice([0.0, 1.0])
+    world.place_robot(joints, min(1.0, width / robot.gripper.max_width_m))
+    _derive(world)
+    if held is not None:
+        _grip(world, held)
+
+
+def _grip(world: World, held: Entity) -> None:
+    """Between the fingertips, its narrow side across, and the fingers told to close."""
+    tool = world.data.site(world.robot.tool_site)
+    closing = tool.xmat.reshape(3, 3)[:, 1]
+    yaw = float(np.arctan2(closing[1], closing[0])) - (np.pi / 2 if held.size[1] <= held.size[0] else 0.0)
+    _set(world, held, tool.xpos - np.array([0.0, 0.0, 0.25 * held.size[2]]), yaw)
+    world.close_gripper()
