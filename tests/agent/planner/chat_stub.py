@@ -63,6 +63,12 @@ def chatty(request, key):
     return "Sure! Pick it up." if "response_format" in request else f"```json\n{good(request)}\n```"
 
 
+def obedient(request, key):
+    """Names whatever skill the instruction tells it to, schema or no schema."""
+    wished = re.search(r"Instruction:.*skill (\w+)", "\n".join(texts(request)))
+    return json.dumps({"feasible": True, "steps": [{"skill": wished[1]}]}) if wished else good(request)
+
+
 def choice(content, finish="stop", **more):
     return {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **more}}
 
@@ -78,7 +84,8 @@ def ways(**replies):
 
 
 REPLIES = {  # behaviour: content of the reply to a request, or the fields of its message
-    "good": good, "chatty": chatty, "empty": lambda *_: "", "blank": lambda *_: " \n", "none": lambda *_: None,
+    "good": good, "chatty": chatty, "obedient": obedient,
+    "empty": lambda *_: "", "blank": lambda *_: " \n", "none": lambda *_: None,
     "cut": lambda request, _: good(request)[:-2], "prose": lambda *_: "I would pick up the red cube.",
     "wrong": lambda *_: '{"feasible":true,"steps":[{"skill":"fly"}]}', "list": lambda *_: "[]",
     "nested": lambda *_: "[" * 100_000, "nested_keys": lambda *_: '{"a":' * 30_000,
