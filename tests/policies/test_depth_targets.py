@@ -258,3 +258,21 @@ def test_words_that_name_a_shape_do_not_mean_another(spec):
     targets.doubt("red brick")
     with pytest.raises(SkillFailed, match="not"):  # the cube is red too, and no brick
         targets.locate("red brick", _point(spec, (0.45, 0.0, 0.04)), _look(spec, [cube], 1.0))
+
+
+def test_a_button_of_the_same_colour_is_no_cube(spec):
+    cube = Box((0.45, 0.0, 0.02), (0.04, 0.04, 0.04), 0.2, RED)
+    console = Box((0.55, 0.2, 0.02), (0.08, 0.08, 0.04), 0.0, BLUE)
+    button = [console, Box((0.55, 0.2, 0.045), (0.03, 0.03, 0.01), 0.0, RED)]
+    targets, arm, point = DepthTargets(spec), Arm(spec), _point(spec, (0.45, 0.0, 0.04))
+    targets.locate("red cube", point, _look(spec, [cube, *button]))
+    eye = spec.camera("front").T_mount_camera[:3, 3]
+    between = eye + (np.array([0.45, 0.0, 0.04]) - eye) * 0.8
+    q = arm.reach(top_down(between - [0.0, 0.0, 0.0694], np.pi / 2), spec.home)
+    palm = Box(tuple(between), (0.2, 0.062, 0.052), 0.0, GREY)
+    hidden = targets.locate("red cube", point, _look(spec, [cube, *button, palm], 4.0, q))
+    assert np.linalg.norm(hidden.surface - [0.45, 0.0, 0.04]) < 0.003  # behind the arm, where it was
+    targets.doubt("red cube")
+    far = dataclasses.replace(cube, centre=(0.4, -0.3, 0.02))
+    found = targets.locate("red cube", point, _look(spec, [far, *button], 8.0))
+    assert np.linalg.norm(found.surface - [0.4, -0.3, 0.04]) < 0.003  # and not the button, which is nearer

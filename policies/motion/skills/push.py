@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
-from tandem.bridge.contract import FailureCode, SkillFailed, Subgoal, Target
+from tandem.bridge.contract import CameraPoint, FailureCode, Observation, SkillFailed, Subgoal, Target
 from tandem.policies.motion import grasp as grasping
-from tandem.policies.motion.motion import Moves
+from tandem.policies.motion.motion import Motion, Moves
 from tandem.policies.motion.mover import Mover
 from tandem.policies.motion.pose import at_height, top_down
 
@@ -16,21 +19,42 @@ _HOVER_M = 0.06
 _TRIES = 4
 
 
+@runtime_checkable
+class Spotting(Protocol):
+    """A source of targets that also knows bare places: the table has no outline to be recognised by."""
+
+    def spot(self, words: str, point: CameraPoint, observation: Observation) -> Target:
+        """The thing at a camera point, or the point itself. Raises `SkillFailed` (`OBJECT_NOT_FOUND`)."""
+
+
 def push(mover: Mover, subgoal: Subgoal) -> Moves:
     """Behind it, down, along, up; again if it went astray. Fails with ACTUATION_FAILED when it does not arrive."""
     mover.require_empty("push")
-    place = (yield from mover.find(subgoal, "target", "to")).surface
+    place = (yield from _destination(mover, subgoal)).surface
     for _ in range(_TRIES):
         target = yield from mover.find(subgoal, "object")
         way = place[:2] - target.surface[:2]
         if np.linalg.norm(way) < _NEAR_M:
             return
         yield from _shove(mover, target, way)
+        mover.doubt(str(subgoal.arguments["object"]))  # wherever it is now: it has to be seen there
         yield from mover.hold(6, "look")
-    target = mover.locate(subgoal, "object")
+    target = yield from mover.find(subgoal, "object")
     missing = float(np.linalg.norm(place[:2] - target.surface[:2]))
     if missing > 2 * _NEAR_M:
         raise SkillFailed(FailureCode.ACTUATION_FAILED, f"the object is still {missing:.2f} m away from its place")
+
+
+def _destination(mover: Mover, subgoal: Subgoal) -> Generator[Motion, None, Target]:
+    """Where to: a thing, or a bare place; from the rest pose when the arm hides it."""
+    point, words = subgoal.arguments.get("to"), str(subgoal.arguments["target"])
+    if not (isinstance(point, CameraPoint) and isinstance(mover.targets, Spotting)):
+        return (yield from mover.find(subgoal, "target", "to"))
+    try:
+        return mover.targets.spot(words, point, mover.observation)
+    except SkillFailed:
+        yield from mover.rest("look")
+        return mover.targets.spot(words, point, mover.observation)
 
 
 def _shove(mover: Mover, target: Target, way: np.ndarray) -> Moves:

@@ -91,6 +91,21 @@ class DepthTargets:
         self._known[words] = Sighting(point, found.region.colour, found.target)
         return found.target
 
+    def spot(self, words: str, point: CameraPoint, observation: Observation) -> Target:
+        """A place to bring something to: the thing at a camera point, or the point itself where the table is bare.
+
+        Raises `SkillFailed` (`OBJECT_NOT_FOUND`) and `UnknownName` (camera).
+        """
+        self._notice_time(float(observation[keys.TIME][0]))
+        self._look(point.camera, observation)
+        view = self._views[-1]
+        pixel = view.pixel(point)
+        glimpse = Glimpse.at(view, pixel, words, self._outline)
+        if glimpse is None or not glimpse.is_table:
+            return self.locate(words, point, observation)
+        surface = view.points[pixel].astype(np.float64)
+        return Target(surface, np.zeros(3), 0.0, float(surface[2]))
+
     def closer(self, target: Target, observation: Observation) -> Target:
         """A hole as the eye on the arm sees it now. Raises `SkillFailed` (`OBJECT_NOT_FOUND`)."""
         if self.eye is None:
@@ -128,7 +143,7 @@ class DepthTargets:
         for view in (view for view in reversed(self._views) if view.camera.name == point.camera):
             glimpse = Glimpse.at(view, view.pixel(point), words, self._outline)
             if glimpse is not None and not glimpse.fits_colour():
-                glimpse = self._by_colour(view, glimpse.region.seed, words)
+                glimpse = next(iter(self._by_colour(view, glimpse.region.seed, words)), None)
                 if glimpse is None:  # something else is there now: what was seen earlier is no longer true
                     break
             if glimpse is not None and (best is None or glimpse.hidden < best.hidden - _HIDDEN):
@@ -139,15 +154,15 @@ class DepthTargets:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is not in sight, or the robot hides it")
         return best
 
-    def _by_colour(self, view: View, start: np.ndarray, words: str) -> Glimpse | None:
-        """The thing nearest to a place (3,) that has the colour and the kind that words name; None without a colour."""
+    def _by_colour(self, view: View, start: np.ndarray, words: str) -> list[Glimpse]:
+        """What has the colour and the kind that words name, nearest to a place (3,) first; nothing without a colour."""
         name = colours.named_in(words)
         if name is None:
-            return None
+            return []
         pixels = Glimpse.centres(view, colours.has_colour(view.rgb, name))
         glimpses = [Glimpse.at(view, pixel, words, self._outline) for pixel in pixels]
         fitting = [glimpse for glimpse in glimpses if glimpse is not None and glimpse.fits()]
-        return min(fitting, key=lambda found: float(np.linalg.norm(found.target.surface - start)), default=None)
+        return sorted(fitting, key=lambda found: float(np.linalg.norm(found.target.surface - start)))
 
     def _again(self, words: str, known: Sighting) -> Target | None:
         """Where a thing is now that was seen before: nearest to where it was, of the same colour. None if unseen."""
@@ -171,19 +186,32 @@ class DepthTargets:
         seen = glimpse is not None and glimpse.hidden <= _HIDDEN and glimpse.fits()
         return glimpse.target if seen and _alike(glimpse.target, known.target) else None
 
-
     def _elsewhere(self, words: str, known: Sighting) -> Target | None:
-        """A thing in full view that looks as the words say, and as it did: then it is not behind the robot."""
+        """A thing in full view that looks as the words say, and as it did: then it is not behind the robot.
+
+        In doubt whatever fits the words will do, for want of one that looks as it did.
+        """
         found = self._by_colour(self._views[-1], known.target.surface, words)
-        if found is None or found.hidden > _HIDDEN:
+        if not found or found[0].hidden > _HIDDEN:
             return None
-        return found.target if known.doubted or _alike(found.target, known.target) else None
+        shown = [glimpse.target for glimpse in found if glimpse.hidden <= _HIDDEN]
+        like = [target for target in shown if _same_extents(target, known.target)]
+        return next(iter(like or (shown if known.doubted else [])), None)
 
 
 def _alike(now: Target, before: Target) -> bool:
-    """Of about the same extents: another thing of the same colour is another thing."""
-    sizes = np.sort(now.size[:2]), np.sort(before.size[:2])
-    return bool((np.abs(sizes[0] - sizes[1]) < 0.4 * sizes[1] + 0.006).all())
+    """Of about the same size from above, for a thing about where it was: its sides may be hidden from the camera."""
+    return _about(now.size[:2], before.size[:2])
+
+
+def _same_extents(now: Target, before: Target) -> bool:
+    """Of about the same three extents, in whatever position: a button of the same colour is no knocked cylinder."""
+    return _about(now.size, before.size)
+
+
+def _about(now: np.ndarray, before: np.ndarray) -> bool:
+    now, before = np.sort(now), np.sort(before)
+    return bool((np.abs(now - before) < 0.4 * before + 0.006).all())
 
 
 def _same(first: CameraPoint, second: CameraPoint) -> bool:

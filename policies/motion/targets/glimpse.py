@@ -91,7 +91,7 @@ class Glimpse:
 
     def fits_colour(self) -> bool:
         """The same, whatever its shape: part of it may be hidden."""
-        if self._is_table():
+        if self.is_table:
             return False
         name = colours.named_in(self.words)
         if name is None or any(word in self.words for word in _CONTAINERS):
@@ -105,6 +105,8 @@ class Glimpse:
         word = next((word for word in _SHAPES if word in self.words), None)
         return word is None or any(form is self.form and low <= ratio <= high for form, low, high in _SHAPES[word])
 
-    def _is_table(self) -> bool:
+    @property
+    def is_table(self) -> bool:
+        """It is no thing but the bare table."""
         flat = self.target.rim_z_m < _TABLE_M
         return bool(flat and max(self.target.size[:2]) > _LARGEST_M)
