@@ -72,6 +72,8 @@ class System:
     """How freely a model chooses its words; 0 takes the likeliest."""
     think_tokens: int = 0
     """How long a model that can may think before it answers."""
+    grammar: bool = True
+    """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
     second_look: bool = True
@@ -192,7 +194,7 @@ def load_models(system: System) -> tuple[Model | None, Model | None]:
     """The model that plans and the one that looks; none for the scripted planner, one and the same if none is named."""
     if system.planner == "scripted":
         return None, None
-    shared = ("device", "dtype", "bits", "family", "temperature", "think_tokens")
+    shared = ("device", "dtype", "bits", "family", "temperature", "think_tokens", "grammar")
     how = {name: getattr(system, name) for name in shared}
     model = load_model(Choice(system.planner, revision=system.revision, **how))
     return model, model if system.perceiver is None else load_model(Choice(system.perceiver, **how))

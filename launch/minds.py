@@ -9,13 +9,14 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tandem.agent.planner.model import Model
 from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusable, UnknownName
+from tandem.bridge.log import LogReader
 
 TINY = Path(__file__).parents[1] / "agent" / "planner" / "tiny"
 NAMES = ("scripted", "tiny", "babble")
@@ -37,6 +38,7 @@ class Choice:
     family: str | None = None
     temperature: float = 0.0
     think_tokens: int = 0
+    grammar: bool = True
     seed: int = 0
 
 
@@ -48,13 +50,12 @@ def check_spec(spec: str) -> None:
             raise InvalidOption(f"{spec!r} is no server: write openai:<base url>#<model>, "
                                 "such as openai:http://127.0.0.1:8000/v1#qwen")
     elif kind == "cassette" and rest:
-        if not Path(rest).is_file():
+        if not _tape(spec).is_file():
             raise InvalidOption(f"there is no log {rest!r} to replay; choose one of an episode with a model planner")
     elif spec not in NAMES and not Path(spec).expanduser().is_dir() and not _HUB_ID.fullmatch(spec):
         raise UnknownName("planner", spec, (*NAMES, *FORMS))
 
 
-@lru_cache(maxsize=2)
 def load_model(choice: Choice) -> Model:
     """The model of a choice; raises `ModelUnusable`, `InvalidOption`, `MissingDependency` or `UnknownName`."""
     kind, _, rest = choice.spec.partition(":")
@@ -65,7 +66,7 @@ def load_model(choice: Choice) -> Model:
     if kind == "cassette" and rest:
         from tandem.agent.planner.cassette import CassetteModel
 
-        return CassetteModel(Path(rest))
+        return CassetteModel(_tape(choice.spec))  # a new one each time, which begins at the beginning
     with importing(choice.spec):
         return _served(choice, rest) if kind == "openai" and rest else _in_process(choice)
 
@@ -91,18 +92,30 @@ def _served(choice: Choice, address: str) -> Model:
 
 
 def _in_process(choice: Choice) -> Model:
-    from tandem.agent.planner.in_process.model import InProcessModel
-    from tandem.agent.planner.in_process.options import Options, Sampling
+    """The weights are loaded once, however words are chosen."""
+    from tandem.agent.planner.in_process.options import Sampling
 
-    options = Options(
+    model = _weights(replace(choice, temperature=0.0, seed=0))
+    sampling = Sampling(temperature=choice.temperature, seed=choice.seed)
+    return model if sampling == Sampling() else model.with_sampling(sampling)
+
+
+@lru_cache(maxsize=2)
+def _weights(choice: Choice) -> Any:
+    from tandem.agent.planner.in_process.model import InProcessModel
+    from tandem.agent.planner.in_process.options import Options
+
+    return InProcessModel(str(_folder(choice.spec)), Options(
         device=choice.device, dtype=choice.dtype, bits=choice.bits, revision=choice.revision,
-        think_tokens=choice.think_tokens, sampling=Sampling(temperature=choice.temperature, seed=choice.seed),
-    )
-    return InProcessModel(str(_folder(choice.spec)), options)
+        think_tokens=choice.think_tokens, grammar=choice.grammar,
+    ))
 
 
 def settings_of(spec: str) -> dict[str, Any]:
-    """How a planner over this model is set up: `tandem.json` beside its weights, if there is one."""
+    """How a planner over this model is set up: by `tandem.json` beside its weights, or as it was in a recording."""
+    if spec.startswith("cassette:"):
+        recorded = LogReader(_tape(spec)).manifest.get("planner") or {}
+        return {name: recorded[name] for name in SETTINGS if name in recorded}
     path = Path(_folder(spec)).expanduser() / SETTINGS_FILE
     if not path.is_file():
         return {}
@@ -115,6 +128,10 @@ def settings_of(spec: str) -> dict[str, Any]:
         known = ", ".join(f"{name} (true or false)" for name in SETTINGS)
         raise ModelUnusable(f"{path} says {wrong}; it may say: {known}")
     return settings
+
+
+def _tape(spec: str) -> Path:
+    return Path(spec.partition(":")[2]).expanduser()
 
 
 def _folder(spec: str) -> str | Path:
