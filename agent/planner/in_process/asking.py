@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+from tandem.agent.planner.answers import read_answer
 from tandem.agent.planner.in_process.chat import Chat, Prompt
+from tandem.agent.planner.in_process.free import Free
 from tandem.agent.planner.in_process.grammar import Grammars, Guide
 from tandem.agent.planner.in_process.options import Options
 from tandem.agent.planner.in_process.reader import Read
@@ -35,8 +38,8 @@ class Asking:
     def record(self, model: Model, who: Mapping[str, Any], read: Read | None, tokenizer: Any, seconds: float) -> dict:
         """The exchange for the log; its `error` says why the reply is no answer, empty when it is one."""
         writer, thought = self.writer, self.writer.thought
-        reply = tokenizer.decode(writer.ids)
-        error = "" if writer.finished else (
+        reply = tokenizer.decode(writer.ids, skip_special_tokens=not writer.guided)
+        error = self._fault(reply) if writer.finished and not writer.too_long else (
             f"{self.question.kind}: the answer of {who['id']} does not fit: {len(writer.ids)} tokens were written, "
             f"{writer.budget} are allowed (max_tokens {self.question.max_tokens}), and it ends with {reply[-60:]!r}"
         )
@@ -46,6 +49,16 @@ class Asking:
                     "sampled": writer.sampled, "forced": writer.forced},
             seconds=seconds, error=error,
         )
+
+    def _fault(self, reply: str) -> str:
+        """What is wrong with a complete reply; nothing can be if a grammar guided it."""
+        if self.writer.guided:
+            return ""
+        try:
+            read_answer(reply, self.question.schema)
+        except PlannerFailed as reason:
+            return f"{self.question.kind}, written without a grammar: {reason}"
+        return ""
 
 
 class Desk:
@@ -66,6 +79,12 @@ class Desk:
         self._stops, self._closing = stops, chat.encode(think[1]) if think else []
         self._sampler = Sampler(options.sampling)
 
+    def with_options(self, options: Options) -> Desk:
+        """The same desk, where tokens are chosen in another way."""
+        twin = copy(self)
+        twin._options, twin._sampler = options, Sampler(options.sampling)
+        return twin
+
     @property
     def thinks(self) -> bool:
         """Whether replies begin with thoughts."""
@@ -81,8 +100,9 @@ class Desk:
                 f"{question.kind}: the question has {prompt.ids.shape[1]} tokens and thinking may take {thinking}, "
                 f"the context holds {self._context}: ask in fewer words"
             )
+        guide = Guide(self._grammars, question.schema) if self._options.grammar else Free(self._stops)
         writer = Writer(
-            Guide(self._grammars, question.schema), self._sampler, min(question.max_tokens, room),
+            guide, self._sampler, min(question.max_tokens, room),
             self._thought() if self.thinks else None, self._options.write_forced,
         )
         return Asking(question, self._chat.followed_by(prompt, writer.opening()), writer)

@@ -54,7 +54,10 @@ def may_share_a_batch(reads: Sequence[Read]) -> bool:
     Rows differ in length, so a shared cache has gaps, which a mask hides. Windows that slide over the gaps, states
     that run through them and keys of pictures are not of that kind; such models answer one question after another.
     """
-    return all(not read.carried and all(type(layer) is DynamicLayer for layer in read.cache.layers) for read in reads)
+    return all(
+        not read.carried and all(type(layer) is DynamicLayer and layer.is_initialized for layer in read.cache.layers)
+        for read in reads
+    )
 
 
 class Growing:

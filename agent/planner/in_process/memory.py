@@ -79,7 +79,7 @@ def admit(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, opti
 
 
 def _cache_bytes(text: PreTrainedConfig, context: int, width: int) -> int:
-    """Keys and values of one context. Layers of limited reach (sliding windows, linear attention) need less; no harm."""
+    """Keys and values of one context. Layers of limited reach (windows, linear attention) need less; no harm."""
     layers = text.num_hidden_layers
     if getattr(text, "kv_lora_rank", None):  # multi-head latent attention, expanded in the cache
         row = text.num_attention_heads * (text.qk_nope_head_dim + text.qk_rope_head_dim + text.v_head_dim)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,12 +17,14 @@ import torch
 
 from tandem.agent.planner.in_process.asking import Asking, Desk, value_of
 from tandem.agent.planner.in_process.chat import Chat
-from tandem.agent.planner.in_process.decode import Growing, may_share_a_batch, write
+from tandem.agent.planner.in_process.decode import Continuation, Growing, may_share_a_batch, write
 from tandem.agent.planner.in_process.digest import digest_of
+from tandem.agent.planner.in_process.fixed import Workbench, may_be_fixed
 from tandem.agent.planner.in_process.grammar import Grammars
 from tandem.agent.planner.in_process.load import load
-from tandem.agent.planner.in_process.options import Options
+from tandem.agent.planner.in_process.options import Options, Sampling
 from tandem.agent.planner.in_process.reader import Read, Reader
+from tandem.agent.planner.in_process.writer import Writer
 from tandem.agent.planner.model import Answer, Question
 from tandem.agent.planner.record import check_pictures, model_record
 from tandem.bridge.contract import PlannerFailed
@@ -54,6 +58,7 @@ class InProcessModel:
             self.family.think if self.options.think_tokens else None,
         )
         self._reader = Reader(self._model, self.options.reuse_prefix and self.family.prefix_reuse)
+        self._bench = self._workbench()
         self._who = model_record(
             self, id=name, revision=self._loaded.checkpoint.revision, digest=digest_of(self._loaded.digests)
         )
@@ -78,10 +83,19 @@ class InProcessModel:
         return {
             **self._who, "weights": dict(self._loaded.digests), "backend": "in_process",
             "device": str(self._model.device), "dtype": str(self._model.dtype).removeprefix("torch."),
-            "bits": self.options.bits, "parameters": need.parameters, "estimated_bytes": need.total,
+            "bits": self.options.bits, "accelerated": self._bench is not None,
+            "parameters": need.parameters, "estimated_bytes": need.total,
             "context": self.context, "think_tokens": self.options.think_tokens if self._desk.thinks else 0,
             "sampling": {"temperature": sampling.temperature, "top_p": sampling.top_p, "seed": sampling.seed},
+            "grammar": self.options.grammar,
         }
+
+    def with_sampling(self, sampling: Sampling) -> InProcessModel:
+        """The same weights, other words: a model that chooses tokens in another way. They take turns."""
+        twin = copy(self)
+        twin.options = replace(self.options, sampling=sampling)
+        twin._desk = self._desk.with_options(twin.options)
+        return twin
 
     def _open(self, question: Question) -> Asking:
         check_pictures(question, sees=self.family.sees)
@@ -93,8 +107,13 @@ class InProcessModel:
     def _write(self, askings: Sequence[Asking], reads: Sequence[Read]) -> None:
         together = len(reads) > 1 and may_share_a_batch(reads)
         for rows in [range(len(reads))] if together else [[row] for row in range(len(reads))]:
-            part = [reads[row] for row in rows]
-            write([askings[row].writer for row in rows], [read.logits for read in part], Growing(self._model, part))
+            writers, part = [askings[row].writer for row in rows], [reads[row] for row in rows]
+            write(writers, [read.logits for read in part], self._continuation(writers, part))
+
+    def _continuation(self, writers: Sequence[Writer], reads: Sequence[Read]) -> Continuation:
+        if self._bench is not None and len(reads) == 1:
+            return self._bench.place(reads[0], writers[0].longest)
+        return Growing(self._model, reads)
 
     def _answers(self, askings: Sequence[Asking], reads: Sequence[Read], seconds: float) -> list[Answer]:
         """Each question is said to have taken its share of the time."""
@@ -106,6 +125,12 @@ class InProcessModel:
         if errors:
             raise PlannerFailed(errors[0], records)
         return [Answer(value_of(record), record) for record in records]
+
+    def _workbench(self) -> Workbench | None:
+        wanted = self.options.accelerate_decoding
+        if wanted is None:
+            wanted = self._model.device.type == "cuda"
+        return Workbench(self._model) if wanted and may_be_fixed(self._model) else None
 
     def _stops(self) -> set[int]:
         """Tokens that end any text of this model."""

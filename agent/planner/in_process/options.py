@@ -43,8 +43,10 @@ class Options:
         think_tokens: how long a thinking model may think before it answers; 0 asks it not to think.
         sampling: how tokens are chosen.
         reuse_prefix: keep the keys and values of the system text from question to question.
+        grammar: mask every choice with the grammar of the answer; without it many replies are none (to measure that).
         write_forced: append what the grammar forces without asking the model for it.
-        accelerate_decoding: on CUDA, one question at a time, decode from a static cache in captured CUDA graphs.
+        accelerate_decoding: answer a single question from a cache of fixed size, on CUDA in captured graphs; None does
+            so on CUDA. Models that cannot (`fixed.may_be_fixed`) and several questions at once take the other way.
     """
 
     device: str = "auto"
@@ -56,8 +58,9 @@ class Options:
     think_tokens: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     reuse_prefix: bool = True
+    grammar: bool = True
     write_forced: bool = True
-    accelerate_decoding: bool = True
+    accelerate_decoding: bool | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (("device", self.device, DEVICES), ("dtype", self.dtype, DTYPES),

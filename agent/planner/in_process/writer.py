@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from tandem.agent.planner.in_process.free import Free
 from tandem.agent.planner.in_process.grammar import Guide, apply, bitmask
 from tandem.agent.planner.in_process.sampler import Sampler
 
@@ -25,6 +26,7 @@ class Thought:
 
     def __init__(self, closing: list[int], budget: int, stops: set[int], control: set[int], vocabulary: int):
         self._closing, self._budget, self._ends = closing, budget, stops | {closing[0]}
+        self.longest = budget + len(closing)
         self._mask = bitmask(vocabulary, forbidden=control - self._ends)
         self.ids: list[int] = []
         self.finished = False
@@ -45,18 +47,28 @@ class Writer:
     """Writes one reply.
 
     Args:
-        guide: the grammar of the answer.
+        guide: the grammar of the answer, or `Free` for none.
         sampler: chooses among what is allowed.
         budget: tokens that the answer may have.
         thought: comes first; None for an answer without.
         write_forced: append forced text without asking the model.
     """
 
-    def __init__(self, guide: Guide, sampler: Sampler, budget: int, thought: Thought | None, write_forced: bool):
+    def __init__(self, guide: Guide | Free, sampler: Sampler, budget: int, thought: Thought | None, write_forced: bool):
         self._guide, self._sampler, self.budget, self.thought = guide, sampler, budget, thought
         self._write_forced = write_forced
         self.ids: list[int] = []
         self.sampled = self.forced = 0
+
+    @property
+    def guided(self) -> bool:
+        """A grammar has the last word on every token."""
+        return isinstance(self._guide, Guide)
+
+    @property
+    def longest(self) -> int:
+        """Tokens that the reply may have, a forced ending that goes beyond its budget not counted."""
+        return self.budget + (self.thought.longest if self.thought is not None else 0)
 
     @property
     def finished(self) -> bool:
@@ -65,8 +77,8 @@ class Writer:
 
     @property
     def too_long(self) -> bool:
-        """The answer has used up its budget and is not complete."""
-        return len(self.ids) >= self.budget and not self.finished
+        """The answer does not fit: its budget is used up before it is complete, or its forced ending goes beyond."""
+        return len(self.ids) >= self.budget + self.finished
 
     def opening(self) -> list[int]:
         """What the grammar forces at the very start; read together with the prompt."""

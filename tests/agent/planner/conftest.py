@@ -1,4 +1,4 @@
-"""A server without a model for the tests of this folder, and the pictures that they show."""
+"""A server without a model and checkpoints without training for the tests of this folder, and what they are shown."""
 
 import json
 import subprocess
@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from tandem.agent.planner.model import Picture
+
+sys.path.insert(0, str(Path(__file__).parent))  # the builders of checkpoints are modules of these tests
 
 
 class Stub:
@@ -39,3 +41,18 @@ def stub():
 @pytest.fixture
 def picture():
     return Picture("front", np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """The folder of the small checkpoint of a model type, written once."""
+    from small_checkpoints import build
+
+    folders = {}
+
+    def folder(model_type):
+        if model_type not in folders:
+            folders[model_type] = build(model_type, tmp_path_factory.mktemp(model_type))
+        return str(folders[model_type])
+
+    return folder
