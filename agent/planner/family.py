@@ -39,6 +39,7 @@ class Family:
         think: the words that open and close its thinking, None if it never thinks aloud. The first token of the closing
             words ends the thinking; the rest of them leads over to the answer.
         think_option: argument of its chat template that switches thinking on and off, None if it has none.
+        think_values: what that argument is to think, and not to.
         plain_opening: words that open an answer without thoughts and that its chat template does not write.
         template_options: further arguments of its chat template.
         resize: width and height of a picture after its resizing, where no image processor is at hand (a server).
@@ -53,10 +54,16 @@ class Family:
     system_turn: bool = True
     think: tuple[str, str] | None = None
     think_option: str | None = None
+    think_values: tuple[Any, Any] = (True, False)
     plain_opening: str = ""
     template_options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     resize: Callable[[int, int], tuple[int, int]] = as_given
     prefix_reuse: bool = True
+
+    def template_arguments(self, *, thinking: bool) -> dict[str, Any]:
+        """What its chat template is told, to think or not to."""
+        switch = {self.think_option: self.think_values[0 if thinking else 1]} if self.think_option else {}
+        return {**self.template_options, **switch}
 
     def write_point(self, u: float, v: float, size: tuple[int, int], resized: tuple[int, int]) -> tuple[int, int]:
         """How the model writes a pixel.

@@ -135,10 +135,7 @@ class ServedModel:
         }
         if sampling.top_p < 1:
             request["top_p"] = sampling.top_p
-        template = dict(family.template_options)
-        if family.think_option:
-            template[family.think_option] = self._think_tokens > 0
-        if template:
+        if template := family.template_arguments(thinking=self._think_tokens > 0):
             request["extra_body"] = {"chat_template_kwargs": template}
         if not in_prompt:
             schema = {"name": question.kind, "schema": dict(question.schema), "strict": True}

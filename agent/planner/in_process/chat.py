@@ -93,9 +93,7 @@ class Chat:
         return tuple(first[:same])
 
     def _render(self, turns: list[dict[str, Any]], thinking: bool) -> dict[str, Any]:
-        options = dict(self._family.template_options)
-        if self._family.think_option:
-            options[self._family.think_option] = thinking
+        options = self._family.template_arguments(thinking=thinking)
         try:
             return dict(self._processor.apply_chat_template(
                 turns, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",

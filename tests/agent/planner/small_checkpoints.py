@@ -143,7 +143,7 @@ def kimi_k25(folder: Path) -> Path:
 def minimax_m3_vl(folder: Path) -> Path:
     tokenizer = byte_level(
         ["]~!b[", "]~b]", "[e~[", "]<]image[>[", "]<]video[>[", "]<]start of image[>[", "]<]end of image[>["],
-        "[e~[", ["<think>", "</think>"],
+        "[e~[", ["<mm:think>", "</mm:think>"],
     )
     ids = tokenizer.convert_tokens_to_ids
     config = hf.MiniMaxM3VLConfig(

@@ -36,7 +36,11 @@ KIMI = _turns(
     "<|im_assistant|>assistant<|im_middle|>"
     "{% if thinking is defined and not thinking %}<think></think>{% else %}<think>{% endif %}",
 )
-MINIMAX = _turns("]~b]{{ message.role }}\nPARTS[e~[\n", "]<]image[>[", "]~b]ai\n<think>\n", "]~!b[")
+MINIMAX = _turns(
+    "]~b]{% if message.role == 'system' %}developer{% else %}{{ message.role }}{% endif %}\nPARTS[e~[\n", "]<]image[>[",
+    "]~b]ai\n{% if thinking_mode == 'disabled' %}</mm:think>{% elif thinking_mode == 'enabled' %}<mm:think>{% endif %}",
+    "]~!b[]~b]system\nYou are a helpful assistant.[e~[\n",
+)
 LLAMA3 = _turns(
     "<|start_header_id|>{{ message.role }}<|end_header_id|>\n\nPARTS<|eot_id|>", "<|image|>",
     "<|start_header_id|>assistant<|end_header_id|>\n\n", "<|begin_of_text|>",
