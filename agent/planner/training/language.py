@@ -12,6 +12,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from tandem.agent.planner.training.architecture import patches
 from tandem.agent.planner.training.chat import IGNORE, Tokens
 
+COPIED = 0.1  # weight of a coordinate that is copied from the scene: a grammar writes it in deployment
 SPREAD = 0.8  # of the soft target around a perceived coordinate, in steps of five thousandths
 
 
@@ -70,24 +71,32 @@ def language_loss(
         hidden = model.model(**inputs).last_hidden_state[rows, columns]
         logits = model.lm_head(hidden).float()
     loss = _loss(logits, truth, batch.soft[rows], numbers)
-    return loss, _figures(logits, truth, rows, len(batch.ids))
+    return loss, _figures(logits, truth, rows, len(batch.ids), numbers)
 
 
 def _loss(logits: torch.Tensor, truth: torch.Tensor, soft: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
     order = torch.full((logits.shape[-1],), -1, dtype=torch.long, device=logits.device)
     order[numbers] = torch.arange(len(numbers), device=logits.device)
-    is_number = soft & (order[truth] >= 0)
-    hard = F.cross_entropy(logits[~is_number], truth[~is_number], reduction="sum")
-    if is_number.any():
-        steps = torch.arange(len(numbers), dtype=torch.float32, device=logits.device) - order[truth[is_number]][:, None]
+    is_number = order[truth] >= 0
+    perceived = soft & is_number
+    weights = torch.where(is_number & ~soft, COPIED, 1.0)
+    loss = (F.cross_entropy(logits, truth, reduction="none") * weights)[~perceived].sum()
+    if perceived.any():
+        steps = torch.arange(len(numbers), dtype=torch.float32, device=logits.device) - order[truth[perceived]][:, None]
         bump = torch.softmax(-(steps**2) / (2 * SPREAD**2), -1)
-        hard = hard - (bump * F.log_softmax(logits[is_number], -1)[:, numbers]).sum()
-    return hard / len(truth)
+        loss = loss - (bump * F.log_softmax(logits[perceived], -1)[:, numbers]).sum()
+    return loss / weights.sum()
 
 
 @torch.no_grad()
-def _figures(logits: torch.Tensor, truth: torch.Tensor, rows: torch.Tensor, count: int) -> dict[str, float]:
-    """Share of tokens and of whole answers that are written exactly so."""
+def _figures(
+    logits: torch.Tensor, truth: torch.Tensor, rows: torch.Tensor, count: int, numbers: torch.Tensor
+) -> dict[str, float]:
+    """Share of tokens, of whole answers, and of answers but for their numbers, that are written exactly so."""
     right = logits.argmax(-1) == truth
-    wrong = torch.zeros(count, device=logits.device).index_add(0, rows, (~right).float())
-    return {"token": float(right.float().mean()), "exact": float((wrong == 0).float().mean())}
+    named = right | torch.isin(truth, numbers)
+    wrong = torch.zeros(2, count, device=logits.device)
+    wrong[0].index_add_(0, rows, (~right).float())
+    wrong[1].index_add_(0, rows, (~named).float())
+    exact, words = (wrong == 0).float().mean(1).tolist()
+    return {"token": float(right.float().mean()), "exact": exact, "words": words}

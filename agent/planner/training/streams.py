@@ -18,11 +18,13 @@ from tandem.agent.planner.training.augment import augment, tone
 from tandem.agent.planner.training.chat import Tokens, lay_out
 from tandem.agent.planner.training.dense import DenseTargets, targets
 from tandem.agent.planner.training.language import Batch, collate
+from tandem.agent.planner.training.paste import paste
 from tandem.agent.planner.training.shards import Shards
 
 PICTURES, RECORDS = "pictures", "records"  # sub-folders of the data: with pictures, and without
 HELD_OUT = 1  # shards of each that are never trained on: the first
 ROUND = 6000  # samples after which a folder is read again, which may have grown
+PASTED = 0.7  # share of pictures that get things of others, for dense supervision
 LONGEST = 760  # tokens: what is longer is left out
 POOLED = 8  # batches that are sorted by length together, so that little is padded
 MIX: Mapping[str, float] = {"perceive": 0.5, "plan": 0.375, "judge": 0.125}
@@ -62,6 +64,7 @@ def dense_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator
         if seen >= ROUND:
             seen, sources = 0, Sources.of(folder)
         drawn = [_varied(sources.pictures, int(i), rng) for i in rng.integers(len(sources.pictures), size=size)]
+        drawn = [paste(known, drawn, rng) if rng.random() < PASTED else known for known in drawn]
         seen += size
         yield torch.from_numpy(np.stack([picture for picture, _ in drawn])), targets([things for _, things in drawn])
 
