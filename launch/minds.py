@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.agent.planner.model import Model
+from tandem.agent.planner.terse import Terse
 from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusable, UnknownName
 from tandem.bridge.log import LogReader
 
@@ -22,7 +23,8 @@ TINY = Path(__file__).parents[1] / "agent" / "planner" / "tiny"
 NAMES = ("scripted", "tiny", "babble")
 FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>")
 SETTINGS_FILE = "tandem.json"
-SETTINGS = {"show_picture": bool, "look_first": bool}
+PLANNER_SETTINGS = ("show_picture", "look_first")
+SETTINGS = {**dict.fromkeys(PLANNER_SETTINGS, bool), "terse": bool}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -58,6 +60,11 @@ def check_spec(spec: str) -> None:
 
 def load_model(choice: Choice) -> Model:
     """The model of a choice; raises `ModelUnusable`, `InvalidOption`, `MissingDependency` or `UnknownName`."""
+    model = _load(choice)
+    return Terse(model) if _told(choice.spec).get("terse") else model
+
+
+def _load(choice: Choice) -> Model:
     kind, _, rest = choice.spec.partition(":")
     if choice.spec == "babble":
         from tandem.agent.planner.babbler import Babbler
@@ -113,9 +120,15 @@ def _weights(choice: Choice) -> Any:
 
 def settings_of(spec: str) -> dict[str, Any]:
     """How a planner over this model is set up: by `tandem.json` beside its weights, or as it was in a recording."""
+    return {name: value for name, value in _told(spec).items() if name in PLANNER_SETTINGS}
+
+
+def _told(spec: str) -> dict[str, Any]:
+    """Every setting that is told of a model."""
     if spec.startswith("cassette:"):
         recorded = LogReader(_tape(spec)).manifest.get("planner") or {}
-        return {name: recorded[name] for name in SETTINGS if name in recorded}
+        known = {**recorded, "terse": (recorded.get("model") or {}).get("terse", False)}
+        return {name: known[name] for name in SETTINGS if name in known}
     path = Path(_folder(spec)).expanduser() / SETTINGS_FILE
     if not path.is_file():
         return {}
