@@ -1,4 +1,4 @@
-"""Llama. Neither vision generation documents a frame for points, so the prompt's thousandths hold for both."""
+"""Llama. No documented frame for points was found for either generation: the prompt's thousandths hold for both."""
 
 from __future__ import annotations
 

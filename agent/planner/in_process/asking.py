@@ -92,6 +92,7 @@ class Desk:
 
     def open(self, question: Question) -> Asking:
         """Render a question. Raises `PlannerFailed` with the numbers when it leaves no room for a reply."""
+        self._refuse_a_flood(question)
         prompt = self._chat.prompt(question, thinking=self.thinks)
         thinking = self._options.think_tokens + len(self._closing) if self.thinks else 0
         room = self._context - prompt.ids.shape[1] - thinking
@@ -106,6 +107,16 @@ class Desk:
             self._thought() if self.thinks else None, self._options.write_forced,
         )
         return Asking(question, self._chat.followed_by(prompt, writer.opening()), writer)
+
+    def _refuse_a_flood(self, question: Question) -> None:
+        """Text that cannot fit even in tokens as long as they get is not worth cutting into tokens."""
+        text = len(question.system) + sum(len(part) for part in question.parts if isinstance(part, str))
+        fewest = text // self._grammars.longest_token
+        if fewest > self._context:
+            raise PlannerFailed(
+                f"{question.kind}: the question has at least {fewest} tokens, the context holds {self._context}: "
+                "ask in fewer words"
+            )
 
     def _thought(self) -> Thought:
         return Thought(self._closing, self._options.think_tokens, self._stops, self._grammars.control,

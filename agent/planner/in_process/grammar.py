@@ -36,6 +36,7 @@ class Grammars:
         self._compiled: dict[str, xgrammar.CompiledGrammar] = {}
         self._stable: dict[tuple[str, str], list[int]] = {}
         self.control = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+        self.longest_token = max(map(len, tokenizer.get_vocab()))
         self.text_only = bitmask(vocabulary, forbidden=self.control)
         self._probes = {char: ids[0] for char in _PROBES if len(ids := self._encode(char)) == 1}
 
