@@ -17,7 +17,7 @@ models := $(VENV)/.models-$(key)
 python := $(VENV)/bin/python
 install := $(python) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: help setup setup-all episode test lint bench peers wheel doctor lock clean
+.PHONY: help setup setup-all episode test lint planner bench peers wheel doctor lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,14 +31,17 @@ setup-all: $(models)  ## also install the models: torch, transformers, xgrammar 
 episode: $(light)  ## run one episode; options: make episode ARGS="--task stack --seed 3"
 	@$(python) launch/episode.py $(ARGS)
 
-test: $(light)  ## run the tests; one of them: make test ARGS=tests/bridge
+test: $(models)  ## run the tests; one of them: make test ARGS=tests/bridge
 	@$(python) -m pytest -q $(ARGS)
 
 lint: $(light)  ## check style and that imports point down
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/lint-imports --no-cache --no-logo
 
-bench: $(light)  ## measure; make bench NAME=tasks ARGS="--seeds 50"
+planner: $(models)  ## check a planner: make planner ARGS="--planner <folder or hub id>"
+	@$(python) launch/check_planner.py $(ARGS)
+
+bench: $(models)  ## measure; make bench NAME=tasks ARGS="--seeds 50"
 	@$(python) launch/benchmark.py $(or $(NAME),sim) $(ARGS)
 
 peers:  ## install the simulators that benchmarks compare with, outside this folder; others: make peers NAME=lerobot
