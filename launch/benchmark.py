@@ -2,6 +2,8 @@
 
     python launch/benchmark.py sim   [--json FILE]
     python launch/benchmark.py tasks [--seeds 50] [--mode truth|depth] [--json FILE]
+    python launch/benchmark.py planner [--json FILE]
+    python launch/benchmark.py closed_loop [--planner tiny] [--episodes 100] [--ablations] [--json FILE]
 
 With --json, one flat object of figures is written.
 """
@@ -12,13 +14,18 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from benchmarks.closed_loop import ClosedLoopBenchmark
+from benchmarks.planner import PlannerBenchmark
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
 
 from tandem.bridge.contract import InvalidOption, TandemError
 
 Benchmark = (
-    Annotated[SimBenchmark, tyro.conf.subcommand("sim")] | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
+    Annotated[SimBenchmark, tyro.conf.subcommand("sim")]
+    | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
+    | Annotated[PlannerBenchmark, tyro.conf.subcommand("planner")]
+    | Annotated[ClosedLoopBenchmark, tyro.conf.subcommand("closed_loop")]
 )
 
 
