@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedConfig
-from transformers.initialization import no_init_weights
 
 from tandem.agent.planner.in_process.checkpoint import Checkpoint
 from tandem.agent.planner.in_process.device import free_bytes
@@ -45,7 +44,7 @@ class Need:
 def estimate(config: PreTrainedConfig, sees: bool, dtype: torch.dtype, options: Options) -> Need:
     """What a model with this configuration will need."""
     auto = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-    with torch.device("meta"), no_init_weights():
+    with torch.device("meta"):
         model = auto.from_config(config, dtype=dtype)
     width = dtype.itemsize
     numbers = sum(parameter.numel() for parameter in model.parameters())

@@ -171,7 +171,7 @@ def mllama(folder: Path) -> Path:
     tokenizer.bos_token = "<|begin_of_text|>"
     config = hf.MllamaConfig(
         text_config={**TEXT, "num_hidden_layers": 3, "cross_attention_layers": [1], "rope_parameters": ROPE,
-                     **_ends(tokenizer)},
+                     **_ends(tokenizer), "bos_token_id": tokenizer.bos_token_id},
         vision_config={
             "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_global_layers": 1,
             "attention_heads": 2, "image_size": 56, "intermediate_layers_indices": [0, 1], "vision_output_dim": 96,

@@ -12,6 +12,7 @@ import xgrammar
 
 from tandem.agent.planner import prompting
 from tandem.agent.planner.canvas import Canvas
+from tandem.agent.planner.in_process.chat import Prompt
 from tandem.agent.planner.in_process.grammar import apply
 from tandem.agent.planner.in_process.model import InProcessModel
 from tandem.agent.planner.model import Picture, Question
@@ -41,7 +42,7 @@ def generated(model: InProcessModel, question: Question) -> str:
     grammar = xgrammar.contrib.hf.LogitsProcessor(model._desk._grammars.compiled(question.schema))
     end = model._tokenizer.eos_token_id
     out = model._model.generate(
-        input_ids=prompt.ids, attention_mask=torch.ones_like(prompt.ids), **prompt.others, do_sample=False,
+        input_ids=prompt.ids, attention_mask=torch.ones_like(prompt.ids), **_cast(model, prompt), do_sample=False,
         max_new_tokens=question.max_tokens, logits_processor=[grammar], eos_token_id=end, pad_token_id=end,
     )
     return model._tokenizer.decode([token for token in out[0, prompt.ids.shape[1]:].tolist() if token != end])
@@ -52,7 +53,7 @@ def surprises(model: InProcessModel, question: Question, tokens: list[int]) -> l
     prompt = model._chat.prompt(question, thinking=False)
     whole = model._chat.followed_by(prompt, tokens)
     with torch.inference_mode():
-        logits = model._model(input_ids=whole.ids, **whole.others, use_cache=False).logits[0].float()
+        logits = model._model(input_ids=whole.ids, **_cast(model, whole), use_cache=False).logits[0].float()
     grammars = model._desk._grammars
     matcher = xgrammar.GrammarMatcher(grammars.compiled(question.schema), terminate_without_stop_token=True)
     mask, places, forced = xgrammar.allocate_token_bitmask(1, grammars.vocabulary), [], ""
@@ -68,6 +69,14 @@ def surprises(model: InProcessModel, question: Question, tokens: list[int]) -> l
         assert matcher.accept_token(token)
     assert matcher.is_terminated()
     return places
+
+
+def _cast(model: InProcessModel, prompt: Prompt) -> dict:
+    """Pixels in the number format of the weights, which some processors do not know."""
+    return {
+        name: value.to(model._model.dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+        for name, value in prompt.others.items()
+    }
 
 
 def compact(value: object) -> str:

@@ -151,8 +151,8 @@ def test_ten_thousand_words_are_refused_before_they_are_read(checkpoint):
 
 def test_an_answer_that_does_not_fit_is_a_failure_with_its_exchange(checkpoint):
     model = InProcessModel(checkpoint("qwen3_vl"))
-    question = dataclasses.replace(plan(model), max_tokens=8)
-    with pytest.raises(PlannerFailed, match=r"does not fit: .* 8 are allowed") as failure:
+    question = dataclasses.replace(plan(model), max_tokens=6)
+    with pytest.raises(PlannerFailed, match=r"does not fit: .* 6 are allowed") as failure:
         model.answer([question])
     assert failure.value.calls[0]["kind"] == "plan"
     assert failure.value.calls[0]["error"]
