@@ -54,7 +54,7 @@ def check_spec(spec: str) -> None:
     elif kind == "cassette" and rest:
         if not _tape(spec).is_file():
             raise InvalidOption(f"there is no log {rest!r} to replay; choose one of an episode with a model planner")
-    elif spec not in NAMES and not Path(spec).expanduser().is_dir() and not _HUB_ID.fullmatch(spec):
+    elif not spec or not (spec in NAMES or Path(spec).expanduser().is_dir() or _HUB_ID.fullmatch(spec)):
         raise UnknownName("planner", spec, (*NAMES, *FORMS))
 
 
