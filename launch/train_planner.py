@@ -51,11 +51,13 @@ class Train:
     """What `data` generated."""
     folder: Path = Path("runs/planner")
     """Checkpoints and logs."""
-    see: int = 2400
-    """Steps of dense supervision of the vision tower."""
-    plan: int = 2600
+    shapes: int = 6000
+    """Steps of dense supervision of the vision tower on cut-outs; 0 leaves a stage as it is."""
+    see: int = 3000
+    """Steps of the same on whole pictures."""
+    plan: int = 6000
     """Steps of language without pictures."""
-    look: int = 4000
+    look: int = 8000
     """Steps of everything together."""
     batch: int = 24
     """Samples per step."""
@@ -63,6 +65,8 @@ class Train:
     """cpu or cuda; auto takes a GPU if there is one."""
     threads: int = 2
     """Processor threads."""
+    workers: int = 0
+    """Processes that make batches; with a GPU, one for each core that is free."""
     seed: int = 0
     """Of weights and draws."""
 
@@ -73,14 +77,18 @@ class Train:
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         if device not in ("cpu", "cuda"):
             raise InvalidOption(f"--device must be auto, cpu or cuda, got {self.device!r}")
-        shop = stages.Workshop(self.data, self.folder, device, self.seed)
+        shop = stages.Workshop(self.data, self.folder, device, self.seed, self.workers)
         stages.learn_words(shop)
-        for name, steps, rate in (("see", self.see, 1.2e-3), ("plan", self.plan, 1e-3), ("look", self.look, 8e-4)):
-            console.rule(name)
-            _STAGES[name](shop, Schedule(steps, rate=rate), self.batch, console.print)
+        for name, learn in _STAGES.items():
+            if steps := getattr(self, name):
+                console.rule(name)
+                learn(shop, Schedule(steps), self.batch, console.print)
 
 
-_STAGES = {"see": stages.learn_to_see, "plan": stages.learn_to_plan, "look": stages.learn_to_look}
+_STAGES = {
+    "shapes": stages.learn_shapes, "see": stages.learn_to_see, "plan": stages.learn_to_plan,
+    "look": stages.learn_to_look,
+}
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ The mathematics is the stock one, so a checkpoint trained with it runs under any
 
 from __future__ import annotations
 
+from types import MethodType
+
 import torch
 from torch import nn
 from transformers import AttentionInterface
+from transformers.models.qwen3_vl.modeling_qwen3_vl import apply_rotary_pos_emb_vision
 
 NAME = "tandem_products"
 
@@ -32,3 +35,23 @@ def products(
 
 
 AttentionInterface.register(NAME, products)
+
+
+def attend_evenly(vision: nn.Module) -> None:
+    """Let a vision tower's attention take all pictures of a batch in one product; they must be of one size."""
+    for block in vision.blocks:
+        block.attn.forward = MethodType(_even, block.attn)
+
+
+def _even(
+    self: nn.Module, hidden_states: torch.Tensor, cu_seqlens: torch.Tensor,
+    position_embeddings: tuple[torch.Tensor, torch.Tensor], **_: object,
+) -> torch.Tensor:
+    count, total = len(cu_seqlens) - 1, hidden_states.shape[0]
+    split = self.qkv(hidden_states).reshape(total, 3, self.num_heads, -1).permute(1, 0, 2, 3)
+    query, key = apply_rotary_pos_emb_vision(split[0], split[1], *position_embeddings)
+    query, key, value = (
+        part.view(count, total // count, self.num_heads, -1).transpose(1, 2) for part in (query, key, split[2])
+    )
+    mixed, _ = products(self, query, key.to(query.dtype), value.to(query.dtype), None, scaling=self.scaling)
+    return self.proj(mixed.reshape(total, -1))

@@ -52,18 +52,21 @@ class DenseTargets:
         return DenseTargets(*(getattr(self, name).to(device) for name in vars(self)))
 
 
-def targets(things: Sequence[Sequence[Mapping[str, Any]]]) -> DenseTargets:
+def targets(
+    things: Sequence[Sequence[Mapping[str, Any]]], rows_columns: tuple[int, int] = (ROWS, COLUMNS)
+) -> DenseTargets:
     """Targets of a batch.
 
     Args:
         things: of each picture, mappings with `name`, `u`, `v` (shares) and `where`.
+        rows_columns: how many slots a picture has, down and across.
     """
-    there = np.zeros((len(things), ROWS * COLUMNS), np.float32)
+    there = np.zeros((len(things), rows_columns[0] * rows_columns[1]), np.float32)
     rows: list[tuple[int, int, tuple[int, ...], tuple[float, float]]] = []
     for picture, shown in enumerate(things):
         for thing in sorted(shown, key=lambda thing: -thing["v"]):  # what is nearest to the camera chooses first
             name, where = split_name(thing["name"]), split_where(thing["where"])
-            slot = _free_slot(thing["u"], thing["v"], there[picture])
+            slot = _free_slot(thing["u"], thing["v"], there[picture], *rows_columns)
             if name is None or slot is None:
                 continue
             there[picture, slot] = 1.0
@@ -77,20 +80,20 @@ def targets(things: Sequence[Sequence[Mapping[str, Any]]]) -> DenseTargets:
     )
 
 
-def _free_slot(u: float, v: float, taken: np.ndarray) -> int | None:
+def _free_slot(u: float, v: float, taken: np.ndarray, rows: int, columns: int) -> int | None:
     """The slot that a point lies in, or the nearest free one beside it; None outside of the picture."""
     if not (0 <= u < 1 and 0 <= v < 1):
         return None
-    x, y = u * COLUMNS, v * ROWS
+    x, y = u * columns, v * rows
     around = [(row, column) for row in range(int(y) - 1, int(y) + 2) for column in range(int(x) - 1, int(x) + 2)
-              if 0 <= row < ROWS and 0 <= column < COLUMNS]
+              if 0 <= row < rows and 0 <= column < columns]
     around.sort(key=lambda at: (at != (int(y), int(x)), (at[0] + 0.5 - y) ** 2 + (at[1] + 0.5 - x) ** 2))
-    return next((index for at in around if not taken[index := slot_index(*at)]), None)
+    return next((index for at in around if not taken[index := slot_index(*at, columns)]), None)
 
 
-def slot_index(row: int, column: int) -> int:
+def slot_index(row: int, column: int, columns: int = COLUMNS) -> int:
     """Number of a patch in the processor's order: cell by cell, within a cell row by row."""
-    cell = (row // MERGE) * (COLUMNS // MERGE) + column // MERGE
+    cell = (row // MERGE) * (columns // MERGE) + column // MERGE
     return cell * SLOTS + (row % MERGE) * MERGE + column % MERGE
 
 
@@ -122,13 +125,13 @@ class DenseHead(nn.Module):
 
 
 def dense_loss(
-    head: DenseHead, tokens: torch.Tensor, wanted: DenseTargets, table: torch.Tensor
+    head: DenseHead, tokens: torch.Tensor, wanted: DenseTargets, table: torch.Tensor, *, whole: bool = True
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """The sum of losses, and figures for the log."""
+    """The sum of losses, and figures for the log. Of a cut-out that is not `whole`, coordinates are not asked."""
     slots = head(tokens)
     there = F.binary_cross_entropy_with_logits(
         slots["there"][..., 0], wanted.there, pos_weight=torch.tensor(THERE_WEIGHT, device=tokens.device)
-    ) * THERE_SCALE
+    ) * THERE_SCALE * wanted.there.shape[1] / (ROWS * COLUMNS)
     at = wanted.picture, wanted.slot
     losses = {"there": there}
     for column, part in enumerate(("colour", "kind", "place", "support_colour", "support_kind")):
@@ -136,7 +139,8 @@ def dense_loss(
         if (truth != IGNORE).any():
             losses[part] = F.cross_entropy(slots[part][at], truth, ignore_index=IGNORE)
     logits = head.numbers(tokens, wanted, table)
-    losses["numbers"] = 0.5 * soft_cross_entropy(logits.flatten(0, 1), (wanted.points * BINS).flatten())
+    if whole:
+        losses["numbers"] = 0.5 * soft_cross_entropy(logits.flatten(0, 1), (wanted.points * BINS).flatten())
     figures = {name: float(loss.detach()) for name, loss in losses.items()}
     figures |= _figures(slots, logits, wanted)
     return sum(losses.values()), figures

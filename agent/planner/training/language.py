@@ -12,6 +12,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from tandem.agent.planner.training.architecture import patches
 from tandem.agent.planner.training.chat import IGNORE, Tokens
 
+STRIDE = 32
 COPIED = 0.1  # weight of a coordinate that is copied from the scene: a grammar writes it in deployment
 SPREAD = 0.8  # of the soft target around a perceived coordinate, in steps of five thousandths
 
@@ -38,8 +39,8 @@ class Batch:
 
 
 def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int) -> Batch:
-    """Pad to the longest."""
-    length = max(len(sample.ids) for sample in samples)
+    """Pad to the longest, and on to a multiple of `STRIDE`: of few shapes a CPU library keeps few kernels."""
+    length = -(-max(len(sample.ids) for sample in samples) // STRIDE) * STRIDE
     ids = torch.full((len(samples), length), pad, dtype=torch.long)
     wanted = torch.full((len(samples), length), IGNORE, dtype=torch.long)
     for row, sample in enumerate(samples):

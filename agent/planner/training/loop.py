@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ class Schedule:
 
     Attributes:
         steps: optimiser steps.
-        rate: peak learning rate; linear warm-up, then cosine to a hundredth.
+        rate: peak learning rate of AdamW; linear warm-up, then cosine to a hundredth.
+        muon: peak rate of Muon, which then has the matrices between layers; 0 leaves them to AdamW.
         warm: steps of warm-up.
         decay: weight decay of matrices.
         every: steps between lines of the log.
@@ -29,17 +30,18 @@ class Schedule:
 
     steps: int
     rate: float = 1e-3
+    muon: float = 3e-3
     warm: int = 200
     decay: float = 0.02
     every: int = 20
     save: int = 500
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step."""
+    def share_at(self, step: int) -> float:
+        """Share of the peak rate at a step."""
         if step < self.warm:
-            return self.rate * (step + 1) / self.warm
+            return (step + 1) / self.warm
         share = (step - self.warm) / max(1, self.steps - self.warm)
-        return self.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
 class Training:
@@ -57,23 +59,27 @@ class Training:
         self._modules, self._schedule, self._folder, self._say = modules, schedule, folder, say
         folder.mkdir(parents=True, exist_ok=True)
         weights = [p for module in modules.values() for p in module.parameters() if p.requires_grad]
-        unique = list({id(p): p for p in weights}.values())
-        self._weights = unique
-        matrices, others = [p for p in unique if p.ndim > 1], [p for p in unique if p.ndim < 2]
-        self._optimiser = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": schedule.decay}, {"params": others, "weight_decay": 0.0}],
-            lr=schedule.rate, betas=(0.9, 0.98),
-        )
+        self._weights = list({id(p): p for p in weights}.values())
+        self._optimisers = _optimisers(self._weights, _tables(modules.values()), schedule)
+        self._rates = [group["lr"] for optimiser in self._optimisers for group in optimiser.param_groups]
         self.step = 0
         self._load()
 
     def run(self, batches: Iterator[Any], loss_of: Callable[[Any], tuple[torch.Tensor, dict[str, float]]],
-            check: Callable[[], dict[str, float]] | None = None) -> None:
-        """Take the steps that are left. Ctrl-C saves before it is raised."""
+            check: Callable[[], dict[str, float]] | None = None, *, in_parts: bool = False) -> None:
+        """Take the steps that are left. Ctrl-C saves before it is raised.
+
+        Args:
+            batches: what each step is taken on.
+            loss_of: loss and figures of a batch, or of a part of it.
+            check: figures of what is held out, told with every checkpoint.
+            in_parts: each batch is a sequence, whose parts go through the model one after another and count the same.
+        """
         began, since, sums = time.time(), self.step, {}
         try:
             while self.step < self._schedule.steps:
-                figures = self._take_step(next(batches), loss_of)
+                batch = next(batches)
+                figures = self._take_step(batch if in_parts else (batch,), loss_of)
                 for name, value in figures.items():
                     sums.setdefault(name, []).append(value)
                 if self.step % self._schedule.every == 0:
@@ -88,17 +94,23 @@ class Training:
             self.save()
 
     def _take_step(
-        self, batch: Any, loss_of: Callable[[Any], tuple[torch.Tensor, dict[str, float]]]
+        self, parts: Sequence[Any], loss_of: Callable[[Any], tuple[torch.Tensor, dict[str, float]]]
     ) -> dict[str, float]:
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._schedule.rate_at(self.step)
-        loss, figures = loss_of(batch)
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        groups = [group for optimiser in self._optimisers for group in optimiser.param_groups]
+        for group, rate in zip(groups, self._rates, strict=True):
+            group["lr"] = rate * self._schedule.share_at(self.step)
+        for optimiser in self._optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        told = []
+        for part in parts:
+            loss, figures = loss_of(part)
+            (loss / len(parts)).backward()
+            told.append({"loss": float(loss.detach()), **figures})
         norm = nn.utils.clip_grad_norm_(self._weights, 1.0)
-        self._optimiser.step()
+        for optimiser in self._optimisers:
+            optimiser.step()
         self.step += 1
-        return {"loss": float(loss.detach()), "norm": float(norm), **figures}
+        return {**{name: sum(figures[name] for figures in told) / len(told) for name in told[0]}, "norm": float(norm)}
 
     def _note(self, figures: dict[str, float], pace: float) -> None:
         words = " ".join(f"{name}={value:.4g}" for name, value in figures.items())
@@ -110,7 +122,7 @@ class Training:
         """Write weights, optimiser and step; the old checkpoint stays until the new one is whole."""
         partial, whole = self._folder / "checkpoint.partial", self._folder / "checkpoint.pt"
         torch.save({
-            "step": self.step, "optimiser": self._optimiser.state_dict(),
+            "step": self.step, "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             **{name: module.state_dict() for name, module in self._modules.items()},
         }, partial)
         partial.replace(whole)
@@ -121,7 +133,33 @@ class Training:
             return
         saved = torch.load(path, weights_only=True)
         self.step = saved["step"]
-        self._optimiser.load_state_dict(saved["optimiser"])
+        for optimiser, state in zip(self._optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         for name, module in self._modules.items():
             module.load_state_dict(saved[name])
         self._say(f"going on from step {self.step}")
+
+
+def _tables(modules: Iterable[nn.Module]) -> set[int]:
+    """Weights that are looked up row by row, or read pixels: no matrices between layers."""
+    kinds = (nn.Embedding, nn.Conv3d)
+    parts = [part for module in modules for part in module.modules() if isinstance(part, kinds)]
+    return {id(weight) for part in parts for weight in part.parameters()}
+
+
+def _optimisers(weights: list[nn.Parameter], tables: set[int], schedule: Schedule) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024) for matrices between layers, in AdamW's scale of rates; AdamW for the rest."""
+    between = [p for p in weights if p.ndim == 2 and id(p) not in tables] if schedule.muon else []
+    taken = {id(p) for p in between}
+    rest = [p for p in weights if id(p) not in taken]
+    groups = [
+        {"params": [p for p in rest if p.ndim > 1], "weight_decay": schedule.decay},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    adam = torch.optim.AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98))
+    if not between:
+        return [adam]
+    muon = torch.optim.Muon(
+        between, lr=schedule.muon, weight_decay=schedule.decay, momentum=0.95, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, adam]

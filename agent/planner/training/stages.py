@@ -1,16 +1,19 @@
 """The stages of training the embedded model, each with its own folder, checkpoint and log.
 
 1. `learn_words`: a tokenizer from the texts of the data.
-2. `learn_to_see`: dense supervision of the vision tower.
-3. `learn_to_plan`: language alone, without pictures: plans from scenes in words. Cheap, and needs no eyes.
-4. `learn_to_look`: everything together, with the eyes of 2 and the words of 3.
+2. `learn_shapes`: dense supervision of the vision tower on small cut-outs, where each patch counts.
+3. `learn_to_see`: the same on whole pictures, with whereabouts and coordinates.
+4. `learn_to_plan`: language alone, without pictures: plans from scenes in words. Cheap, and needs no eyes.
+5. `learn_to_look`: everything together, with the eyes of 3 and the words of 4.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from tandem.agent.planner.families.registry import family_of
 from tandem.agent.planner.training import attention, samples
 from tandem.agent.planner.training import tokenizer as words
 from tandem.agent.planner.training.architecture import CELL, HEIGHT, WIDTH, build, configuration, patches
-from tandem.agent.planner.training.dense import DenseHead, dense_loss
+from tandem.agent.planner.training.dense import DenseHead, DenseTargets, dense_loss
 from tandem.agent.planner.training.export import export
 from tandem.agent.planner.training.language import language_loss
 from tandem.agent.planner.training.loop import Schedule, Training
@@ -29,9 +32,11 @@ from tandem.agent.planner.training.streams import (
     MIX,
     Sources,
     Writer,
+    cut_batches,
     dense_batches,
     held_out_pictures,
     language_batches,
+    side_by_side,
 )
 
 CHECKED = 32  # held-out samples of each kind
@@ -47,12 +52,14 @@ class Workshop:
         folder: where stages put their checkpoints and logs.
         device: "cpu" or "cuda".
         seed: of what is drawn; the present step is added when one goes on.
+        workers: processes that make batches; 0 makes them between steps.
     """
 
     data: Path
     folder: Path
     device: str = "cpu"
     seed: int = 0
+    workers: int = 0
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -97,29 +104,48 @@ def learn_words(shop: Workshop, count: int = 2500, vocabulary: int = 2560) -> No
     words.train(texts, vocabulary).save(str(path))
 
 
+def learn_shapes(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
+    """What things are, from cut-outs; eight times as many in a batch as whole pictures."""
+    _learn_densely(shop, "shapes", schedule, partial(cut_batches, shop.data, 8 * batch), say, whole=False)
+
+
 def learn_to_see(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
-    """Dense supervision; the head is kept in the checkpoint and nowhere else."""
-    model, width = shop.new_model(), 0
+    """What and where everything is, from whole pictures, after `learn_shapes`."""
+    _learn_densely(shop, "see", schedule, partial(dense_batches, shop.data, batch), say, whole=True, after="shapes")
+
+
+def _learn_densely(
+    shop: Workshop, stage: str, schedule: Schedule, make: Callable[..., Iterator[Any]], say: Say, *, whole: bool,
+    after: str | None = None,
+) -> None:
+    """The head is kept in the checkpoint and nowhere else."""
+    model = shop.new_model()
     width = model.get_input_embeddings().weight.shape[1]
     head = DenseHead(width, width).to(shop.device)
+    if after:
+        before = torch.load(shop.folder / after / "checkpoint.pt", weights_only=True, map_location=shop.device)
+        model.load_state_dict(before["model"])
+        head.load_state_dict(before["head"])
+    if shop.device == "cpu":
+        attention.attend_evenly(model.model.visual)
     for name, weight in model.named_parameters():
-        weight.requires_grad_("visual" in name or "embed_tokens" in name)
+        seen = "visual" in name and (whole or "pos_embed" not in name)  # a cut-out does not show where it is
+        weight.requires_grad_(seen or (whole and "embed_tokens" in name))
     grid = shop.grid()
 
-    def loss_of(drawn):
-        pictures, wanted = drawn
-        pixels, sizes = patches(pictures.to(shop.device))
+    def loss_of(drawn: tuple[torch.Tensor, DenseTargets], whole: bool = whole) -> tuple[torch.Tensor, dict[str, float]]:
+        pixels, sizes = patches(drawn[0].to(shop.device))
         with torch.autocast(shop.device, dtype=torch.bfloat16):
-            tokens = model.model.visual(pixels, sizes).pooler_output.view(len(pictures), -1, width)
-        return dense_loss(head, tokens.float(), wanted.to(shop.device), model.get_input_embeddings().weight[grid])
+            tokens = model.model.visual(pixels, sizes).pooler_output.view(len(drawn[0]), -1, width)
+        table = model.get_input_embeddings().weight[grid]
+        return dense_loss(head, tokens.float(), drawn[1].to(shop.device), table, whole=whole)
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        return _mean([loss_of(drawn)[1] for drawn in held_out_pictures(shop.data, 4 * CHECKED)])
+        return _mean([loss_of(drawn, whole=True)[1] for drawn in held_out_pictures(shop.data, 4 * CHECKED)])
 
-    training = Training({"model": model, "head": head}, schedule, shop.folder / "see", say)
-    rng = np.random.default_rng([shop.seed, 1, training.step])
-    training.run(dense_batches(shop.data, batch, rng), loss_of, check)
+    training = Training({"model": model, "head": head}, schedule, shop.folder / stage, say)
+    training.run(side_by_side(make, (shop.seed, 1, training.step), shop.workers), loss_of, check)
 
 
 def learn_to_plan(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
@@ -174,8 +200,8 @@ def _learn_language(
         return figures
 
     training = Training({"model": model}, schedule, shop.folder / stage, say)
-    drawn = np.random.default_rng([shop.seed, 2, training.step])
-    training.run(language_batches(shop.data, writer, batch, drawn, mix), loss_of, check)
+    make = partial(language_batches, shop.data, writer, batch, mix)
+    training.run(side_by_side(make, (shop.seed, 2, training.step), shop.workers), loss_of, check)
 
 
 def _mean(figures: list[dict[str, float]]) -> dict[str, float]:

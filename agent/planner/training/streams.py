@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from tokenizers import Tokenizer
@@ -14,7 +15,8 @@ from tokenizers import Tokenizer
 from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.terse import terse
 from tandem.agent.planner.training import samples
-from tandem.agent.planner.training.augment import augment, tone
+from tandem.agent.planner.training.architecture import PATCH
+from tandem.agent.planner.training.augment import augment, cut_out, tone
 from tandem.agent.planner.training.chat import Tokens, lay_out
 from tandem.agent.planner.training.dense import DenseTargets, targets
 from tandem.agent.planner.training.language import Batch, collate
@@ -24,6 +26,7 @@ from tandem.agent.planner.training.shards import Shards
 PICTURES, RECORDS = "pictures", "records"  # sub-folders of the data: with pictures, and without
 HELD_OUT = 1  # shards of each that are never trained on: the first
 ROUND = 6000  # samples after which a folder is read again, which may have grown
+CUT, CUT_FROM, CUTS_EACH = 64, 160, 40  # pixels of a cut-out's side; pictures cut from; batches before others are
 PASTED = 0.7  # share of pictures that get things of others, for dense supervision
 LONGEST = 760  # tokens: what is longer is left out
 POOLED = 8  # batches that are sorted by length together, so that little is padded
@@ -69,6 +72,24 @@ def dense_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator
         yield torch.from_numpy(np.stack([picture for picture, _ in drawn])), targets([things for _, things in drawn])
 
 
+def cut_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, DenseTargets]]:
+    """Small squares around things, uint8 (size, CUT, CUT, 3), and what their slots hold: shapes, for little work.
+
+    A picture is mostly table. What a thing is shows in a square of a few patches; where it is does not.
+    """
+    pictures, used = [], CUTS_EACH
+    side = CUT // PATCH
+    while True:
+        if used >= CUTS_EACH:
+            shards, used = Sources.of(folder).pictures, 0
+            drawn = rng.integers(len(shards), size=CUT_FROM)
+            known = [(shards.picture(int(i)), shards.record(int(i))["things"]) for i in drawn]
+            pictures = [(picture, things) for picture, things in known if things]
+        used += 1
+        cuts = [cut_out(*pictures[rng.integers(len(pictures))], CUT, rng) for _ in range(size)]
+        yield torch.from_numpy(np.stack([cut for cut, _ in cuts])), targets([things for _, things in cuts], (side, side))
+
+
 def held_out_pictures(folder: Path, count: int) -> Iterator[tuple[torch.Tensor, DenseTargets]]:
     """The same for pictures that are never trained on, 24 at a time, as they are."""
     shards = Sources.of(folder, held_out=True).pictures
@@ -104,7 +125,7 @@ class Writer:
 
     def draw(self, kind: str, sources: Sources, rng: np.random.Generator, *, vary: bool) -> Tokens | None:
         """One sample of a kind; None when what was drawn gives none."""
-        sample = _SAMPLES[kind](sources, self.canvas, rng, vary)
+        sample = SAMPLES[kind](sources, self.canvas, rng, vary)
         if sample is None:
             return None
         tokens = lay_out(replace(sample, question=terse(sample.question)), self.tokenizer, self.cells)
@@ -127,7 +148,7 @@ class Writer:
 
 
 def language_batches(
-    folder: Path, writer: Writer, size: int, rng: np.random.Generator, mix: Mapping[str, float] = MIX
+    folder: Path, writer: Writer, size: int, mix: Mapping[str, float], rng: np.random.Generator
 ) -> Iterator[Batch]:
     """Batches of one kind each, kinds in the shares of `mix`; a judge's have two pictures and are half as large."""
     seen, sources = ROUND, None
@@ -171,4 +192,30 @@ def _recite(sources: Sources, canvas: Canvas, rng: np.random.Generator, vary: bo
     return samples.recite(sources.any_record(rng), canvas, rng)
 
 
-_SAMPLES = {"recite": _recite, "perceive": _perceive, "plan": _plan, "judge": _judge}
+SAMPLES = {"recite": _recite, "perceive": _perceive, "plan": _plan, "judge": _judge}
+
+
+def side_by_side(
+    make: Callable[[np.random.Generator], Iterator[Any]], seed: Sequence[int], workers: int
+) -> Iterator[Any]:
+    """Batches of a stream, made by that many processes ahead of time; 0 makes them here.
+
+    Args:
+        make: the stream for a random generator; a module-level function or a partial of one.
+        seed: each process gets its own, from this.
+        workers: processes.
+    """
+    if not workers:
+        return make(np.random.default_rng(seed))
+    stream = _Stream(make, tuple(seed))
+    return iter(torch.utils.data.DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4))
+
+
+class _Stream(torch.utils.data.IterableDataset):
+    def __init__(self, make: Callable[[np.random.Generator], Iterator[Any]], seed: tuple[int, ...]):
+        self._make, self._seed = make, seed
+
+    def __iter__(self) -> Iterator[Any]:
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
+        return self._make(np.random.default_rng([*self._seed, torch.utils.data.get_worker_info().id]))
