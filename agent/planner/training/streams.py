@@ -87,7 +87,8 @@ def cut_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator[t
             pictures = [(picture, things) for picture, things in known if things]
         used += 1
         cuts = [cut_out(*pictures[rng.integers(len(pictures))], CUT, rng) for _ in range(size)]
-        yield torch.from_numpy(np.stack([cut for cut, _ in cuts])), targets([things for _, things in cuts], (side, side))
+        seen = torch.from_numpy(np.stack([cut for cut, _ in cuts]))
+        yield seen, targets([things for _, things in cuts], (side, side))
 
 
 def held_out_pictures(folder: Path, count: int) -> Iterator[tuple[torch.Tensor, DenseTargets]]:
