@@ -95,7 +95,9 @@ class Step:
         self._shelf, self._places, self._size = shelf, places, size
         self._offsets = torch.arange(size, device=device)
         self._ids = torch.zeros(1, size, dtype=torch.long, device=device)
-        self._start, self._last = (torch.zeros(1, dtype=torch.long, device=device) for _ in range(2))
+        # Rehearsals write where no token ever stands: behind the prompt and all that may follow it.
+        self._start = torch.full((1,), len(places) - size, device=device)
+        self._last = torch.zeros(1, dtype=torch.long, device=device)
         self._position = torch.zeros(axes, 1, 1, dtype=torch.long, device=device)
         self._run = self._captured() if device.type == "cuda" else self._forward
 
