@@ -1,0 +1,141 @@
+"""Training the embedded model from the first word to a checkpoint that plans, on drawn tables, in seconds."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tandem.agent.planner import prompting
+from tandem.agent.planner.in_process.model import InProcessModel
+from tandem.agent.planner.in_process.options import Options
+from tandem.agent.planner.model import Picture
+from tandem.agent.planner.terse import Terse, terse
+from tandem.agent.planner.training import chat, samples, stages
+from tandem.agent.planner.training.architecture import HEIGHT, WIDTH, patches
+from tandem.agent.planner.training.loop import Schedule, Training
+from tandem.agent.planner.training.shards import Shards
+from tandem.bridge.contract import InvalidOption
+
+COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 200), "green": (30, 160, 60)}
+
+
+def draw_shard(path, rng, worlds=8):
+    """Squares on a table, two views of each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_suffix(".images"), "wb") as images, open(path, "w", encoding="utf-8") as lines:
+        for seed in range(worlds):
+            for view in range(2):
+                picture, things = np.full((HEIGHT, WIDTH, 3), 150, np.uint8), []
+                for colour, rgb in COLOURS.items():
+                    x, y = rng.integers(20, WIDTH - 20), rng.integers(60, HEIGHT - 20)
+                    picture[y - 6 : y + 6, x - 6 : x + 6] = rgb
+                    thing = {"name": f"{colour} cube", "u": x / WIDTH, "v": y / HEIGHT, "where": "on the table"}
+                    things.append(thing)
+                data = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+                record = {
+                    "task": "stack", "seed": seed, "view": view, "things": sorted(things, key=lambda t: t["u"]),
+                    "instruction": "put the red cube on the blue cube", "infeasible": None, "at": images.tell(),
+                    "steps": [{"skill": "pick", "object": "red cube"},
+                              {"skill": "stack_on", "object": "red cube", "target": "blue cube"}],
+                    "bytes": len(data),
+                }
+                lines.write(json.dumps(record) + "\n")
+                images.write(data)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A workshop in which every stage has taken two steps."""
+    folder, rng = tmp_path_factory.mktemp("planner"), np.random.default_rng(0)
+    for k in range(2):
+        draw_shard(folder / "data" / "pictures" / f"shard-{k}.jsonl", rng)
+    torch.set_num_threads(1)
+    made = stages.Workshop(folder / "data", folder / "run")
+    stages.learn_words(made, count=60, vocabulary=2000)
+    told = []
+    for learn in (stages.learn_shapes, stages.learn_to_see, stages.learn_to_plan, stages.learn_to_look):
+        learn(made, Schedule(2, warm=1, every=1, save=2), 2, told.append)
+    assert any("check_perceive_token" in line for line in told)
+    return made
+
+
+@pytest.fixture(scope="module")
+def tiny(shop, tmp_path_factory):
+    """The checkpoint that comes of it, loaded as any other."""
+    folder = tmp_path_factory.mktemp("tiny")
+    stages.export_model(shop, folder)
+    assert (folder / "model.safetensors").stat().st_size < 25 * 2**20
+    assert json.loads((folder / "tandem.json").read_text()) == {"show_picture": False, "terse": True}
+    return InProcessModel(str(folder), Options(device="cpu"))
+
+
+def question(shop, size=(480, 640)):
+    picture = np.random.default_rng(0).integers(0, 255, (*size, 3), dtype=np.uint8)
+    return terse(prompting.perceive(Picture("front", picture), shop.writer().canvas))
+
+
+def test_a_question_has_the_same_tokens_in_training_and_in_deployment(shop, tiny):
+    writer, asked = shop.writer(), question(shop)
+    laid = chat.lay_out(samples.Sample(asked, ""), writer.tokenizer, writer.cells)
+    stop = len(writer.tokenizer.encode("<|im_end|>").ids)
+    assert laid.ids[:-stop] == tiny._chat.prompt(asked, thinking=False).ids[0].tolist()
+
+
+def test_a_picture_of_the_models_size_has_the_same_pixels_in_training_and_in_deployment(shop, tiny):
+    asked = question(shop, (HEIGHT, WIDTH))
+    pixels, grid = patches(torch.from_numpy(asked.parts[0].pixels)[None])
+    others = tiny._chat.prompt(asked, thinking=False).others
+    assert torch.equal(grid, others["image_grid_thw"])
+    assert torch.allclose(pixels, others["pixel_values"], atol=1e-5)
+    assert tiny.resized(640, 480) == (WIDTH, HEIGHT)
+
+
+def test_what_hardly_learned_answers_within_its_schema_all_the_same(shop, tiny):
+    [answer] = Terse(tiny).answer([question(shop)])
+    assert set(answer.value) == {"things"}
+    assert answer.call["system"] == "perceive"
+
+
+def test_the_exported_model_computes_what_the_trained_one_does(shop, tiny):
+    trained = shop.new_model()
+    trained.load_state_dict(torch.load(shop.folder / "look" / "checkpoint.pt", weights_only=True)["model"])
+    ids = torch.tensor([shop.tokenizer.encode("- red cube at [500, 20], on the table").ids])
+    with torch.no_grad():
+        ours, theirs = (model(input_ids=ids).logits[0] for model in (trained, tiny._model))
+    assert (ours.argmax(-1) == theirs.argmax(-1)).float().mean() > 0.9  # bfloat16 against float32
+    assert torch.corrcoef(torch.stack([ours.flatten(), theirs.float().flatten()]))[0, 1] > 0.999
+
+
+def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(tmp_path):
+    def train(folder, stops):
+        for steps in stops:
+            torch.manual_seed(0)
+            model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.GELU(), torch.nn.Linear(8, 2))
+            training = Training({"model": model}, Schedule(8, warm=2, save=100), folder)
+            stream = (torch.Generator().manual_seed(k) for k in range(training.step, 100))
+            batches = (torch.randn(4, 6, generator=generator) for generator in stream)
+            taken = []
+
+            def loss_of(batch, model=model, taken=taken, steps=steps):
+                if steps is not None and len(taken) == steps:
+                    raise KeyboardInterrupt
+                taken.append(batch)
+                return model(batch).square().mean(), {}
+
+            if steps is None:
+                training.run(batches, loss_of)
+            else:
+                with pytest.raises(KeyboardInterrupt):
+                    training.run(batches, loss_of)
+        return [weight.detach() for weight in model.parameters()]
+
+    through = train(tmp_path / "a", [None])
+    again = train(tmp_path / "b", [3, 2, None])
+    assert all(torch.equal(a, b) for a, b in zip(through, again, strict=True))
+
+
+def test_a_folder_without_shards_is_told(tmp_path):
+    with pytest.raises(InvalidOption, match="holds no shards"):
+        Shards(tmp_path)
