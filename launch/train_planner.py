@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from planner_training.adapt import Adapt
 from planner_training.snapshots import Snapshots, generate
 from rich.console import Console
 
@@ -109,6 +110,7 @@ Command = (
     Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Adapt, tyro.conf.subcommand("adapt")]
 )
 
 
