@@ -106,7 +106,7 @@ def from_logs(paths: Iterable[Path], wanted: Wanted) -> LogSamples:
             continue
         recorded += found
         used += bool(found)
-    return LogSamples(tuple(recorded), used, read, dict(left_out))
+    return LogSamples(tuple(recorded), used, read, dict(+left_out))
 
 
 def _of_one(log: LogReader, wanted: Wanted, left_out: Counter[str]) -> list[Recorded]:
