@@ -21,7 +21,7 @@ def configuration(vocabulary: int, ids: dict[str, int]) -> Qwen3VLConfig:
         ids: of the tokens `image`, `video`, `vision_start`, `vision_end`, `end`, `pad`.
     """
     vision = {
-        "depth": 6, "hidden_size": 160, "intermediate_size": 480, "num_heads": 2, "patch_size": PATCH,
+        "depth": 6, "hidden_size": 160, "intermediate_size": 480, "num_heads": 5, "patch_size": PATCH,
         "spatial_merge_size": MERGE, "temporal_patch_size": 1, "out_hidden_size": 256,
         "num_position_embeddings": 24 * 24, "deepstack_visual_indexes": [5],
     }

@@ -30,7 +30,7 @@ class Schedule:
 
     steps: int
     rate: float = 1e-3
-    muon: float = 3e-3
+    muon: float = 5e-3
     warm: int = 200
     decay: float = 0.02
     every: int = 20

