@@ -26,7 +26,8 @@ from tandem.agent.planner.training.shards import Shards
 PICTURES, RECORDS = "pictures", "records"  # sub-folders of the data: with pictures, and without
 HELD_OUT = 1  # shards of each that are never trained on: the first
 ROUND = 6000  # samples after which a folder is read again, which may have grown
-CUT, CUT_FROM, CUTS_EACH = 64, 160, 40  # pixels of a cut-out's side; pictures cut from; batches before others are
+CUT = 64  # pixels of a cut-out's side
+BANK, FRESH = 1200, 8  # pictures that are cut from, and how many of them are exchanged with each batch
 PASTED = 0.7  # share of pictures that get things of others, for dense supervision
 LONGEST = 760  # tokens: what is longer is left out
 POOLED = 8  # batches that are sorted by length together, so that little is padded
@@ -77,18 +78,25 @@ def cut_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator[t
 
     A picture is mostly table. What a thing is shows in a square of a few patches; where it is does not.
     """
-    pictures, used = [], CUTS_EACH
-    side = CUT // PATCH
+    shards, side = Sources.of(folder).pictures, CUT // PATCH
+    bank = [_with_things(shards, rng) for _ in range(BANK // 8)]
     while True:
-        if used >= CUTS_EACH:
-            shards, used = Sources.of(folder).pictures, 0
-            drawn = rng.integers(len(shards), size=CUT_FROM)
-            known = [(shards.picture(int(i)), shards.record(int(i))["things"]) for i in drawn]
-            pictures = [(picture, things) for picture, things in known if things]
-        used += 1
-        cuts = [cut_out(*pictures[rng.integers(len(pictures))], CUT, rng) for _ in range(size)]
+        for _ in range(FRESH):
+            fresh = _with_things(shards, rng)
+            if len(bank) < BANK:
+                bank.append(fresh)
+            else:
+                bank[rng.integers(BANK)] = fresh
+        cuts = [cut_out(*bank[rng.integers(len(bank))], CUT, rng) for _ in range(size)]
         seen = torch.from_numpy(np.stack([cut for cut, _ in cuts]))
         yield seen, targets([things for _, things in cuts], (side, side))
+
+
+def _with_things(shards: Shards, rng: np.random.Generator) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """A picture that shows something, and what."""
+    while not (things := shards.record(index := int(rng.integers(len(shards))))["things"]):
+        pass
+    return shards.picture(index), things
 
 
 def held_out_pictures(folder: Path, count: int) -> Iterator[tuple[torch.Tensor, DenseTargets]]:
