@@ -138,12 +138,12 @@ def dense_loss(
         truth = wanted.words[:, column]
         if (truth != IGNORE).any():
             losses[part] = F.cross_entropy(slots[part][at], truth, ignore_index=IGNORE)
-    logits = head.numbers(tokens, wanted, table)
+    told = _named(slots, wanted)
     if whole:
+        logits = head.numbers(tokens, wanted, table)
         losses["numbers"] = 0.5 * soft_cross_entropy(logits.flatten(0, 1), (wanted.points * BINS).flatten())
-    figures = {name: float(loss.detach()) for name, loss in losses.items()}
-    figures |= _figures(slots, logits, wanted)
-    return sum(losses.values()), figures
+        told |= _placed(slots, logits, wanted)
+    return sum(losses.values()), {name: float(loss.detach()) for name, loss in losses.items()} | told
 
 
 def soft_cross_entropy(logits: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
@@ -154,16 +154,24 @@ def soft_cross_entropy(logits: torch.Tensor, position: torch.Tensor) -> torch.Te
 
 
 @torch.no_grad()
-def _figures(slots: dict[str, torch.Tensor], logits: torch.Tensor, wanted: DenseTargets) -> dict[str, float]:
-    found = slots["there"][..., 0] > 0
-    truth = wanted.there > 0
+def _named(slots: dict[str, torch.Tensor], wanted: DenseTargets) -> dict[str, float]:
+    """How many things are found, how much of what is found is there, and how many have their right name."""
+    found, truth = slots["there"][..., 0] > 0, wanted.there > 0
     at = wanted.picture, wanted.slot
     colour, kind = (slots[part][at].argmax(-1) == wanted.words[:, i] for i, part in enumerate(("colour", "kind")))
-    place = (slots["place"][at].argmax(-1) == wanted.words[:, 2])[wanted.words[:, 2] != IGNORE]
-    off = (logits.argmax(-1) / BINS - wanted.points).abs() * torch.tensor([WIDTH, HEIGHT], device=logits.device)
     return {
         "recall": float((found & truth).sum() / truth.sum().clamp(min=1)),
         "precision": float((found & truth).sum() / found.sum().clamp(min=1)),
-        "named": float((colour & kind).float().mean()), "placed": float(place.float().mean()),
-        "off_px": float(off.max(-1).values.median()), "off_px_90": float(off.max(-1).values.quantile(0.9)),
+        "named": float((colour & kind).float().mean()),
+    }
+
+
+@torch.no_grad()
+def _placed(slots: dict[str, torch.Tensor], logits: torch.Tensor, wanted: DenseTargets) -> dict[str, float]:
+    """How many whereabouts are right, and how far off coordinates are: median and 90th percentile, pixels."""
+    place = (slots["place"][wanted.picture, wanted.slot].argmax(-1) == wanted.words[:, 2])[wanted.words[:, 2] != IGNORE]
+    off = (logits.argmax(-1) / BINS - wanted.points).abs() * torch.tensor([WIDTH, HEIGHT], device=logits.device)
+    return {
+        "placed": float(place.float().mean()), "off_px": float(off.max(-1).values.median()),
+        "off_px_90": float(off.max(-1).values.quantile(0.9)),
     }
