@@ -216,8 +216,10 @@ def side_by_side(
     """
     if not workers:
         return make(np.random.default_rng(seed))
-    stream = _Stream(make, tuple(seed))
-    return iter(torch.utils.data.DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4))
+    return iter(torch.utils.data.DataLoader(
+        _Stream(make, tuple(seed)), batch_size=None, num_workers=workers, prefetch_factor=4,
+        multiprocessing_context="spawn",  # threads of a library that is running do not survive a fork
+    ))
 
 
 class _Stream(torch.utils.data.IterableDataset):

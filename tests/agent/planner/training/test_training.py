@@ -1,6 +1,7 @@
 """Training the embedded model from the first word to a checkpoint that plans, on drawn tables, in seconds."""
 
 import json
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from tandem.agent.planner.training import chat, samples, stages
 from tandem.agent.planner.training.architecture import HEIGHT, WIDTH, patches
 from tandem.agent.planner.training.loop import Schedule, Training
 from tandem.agent.planner.training.shards import Shards
+from tandem.agent.planner.training.streams import dense_batches, side_by_side
 from tandem.bridge.contract import InvalidOption
 
 COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 200), "green": (30, 160, 60)}
@@ -139,3 +141,10 @@ def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(tmp_path):
 def test_a_folder_without_shards_is_told(tmp_path):
     with pytest.raises(InvalidOption, match="holds no shards"):
         Shards(tmp_path)
+
+
+def test_batches_made_by_processes_are_drawn_apart(shop):
+    batches = side_by_side(partial(dense_batches, shop.data, 2), (0, 1), 2)
+    pictures = [next(batches)[0] for _ in range(4)]
+    assert all(picture.shape == (2, HEIGHT, WIDTH, 3) for picture in pictures)
+    assert not torch.equal(pictures[0], pictures[1])
