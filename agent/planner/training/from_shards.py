@@ -13,8 +13,9 @@ import numpy as np
 from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.model import Picture, Question
 from tandem.agent.planner.training import samples
+from tandem.agent.planner.training.questions import MIX, SAMPLES
 from tandem.agent.planner.training.samples import Sample
-from tandem.agent.planner.training.streams import MIX, SAMPLES, Sources
+from tandem.agent.planner.training.sources import Sources
 
 
 @dataclass(frozen=True, eq=False)

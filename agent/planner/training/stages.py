@@ -28,16 +28,9 @@ from tandem.agent.planner.training.dense import DenseHead, DenseTargets, dense_l
 from tandem.agent.planner.training.export import export
 from tandem.agent.planner.training.language import language_loss
 from tandem.agent.planner.training.loop import Schedule, Training
-from tandem.agent.planner.training.streams import (
-    MIX,
-    Sources,
-    Writer,
-    cut_batches,
-    dense_batches,
-    held_out_pictures,
-    language_batches,
-    side_by_side,
-)
+from tandem.agent.planner.training.questions import MIX, Writer, language_batches
+from tandem.agent.planner.training.sources import Sources
+from tandem.agent.planner.training.streams import cut_batches, dense_batches, held_out_pictures, side_by_side
 
 CHECKED = 32  # held-out samples of each kind
 Say = Callable[[str], None]

@@ -1,0 +1,53 @@
+"""Where samples come from: the shards of a data folder, those that are trained on and those that are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tandem.agent.planner.training.augment import augment
+from tandem.agent.planner.training.shards import Shards
+
+PICTURES, RECORDS = "pictures", "records"  # sub-folders of the data: with pictures, and without
+HELD_OUT = 1  # shards of each that are never trained on: the first
+ROUND = 6000  # samples after which a folder is read again, which may have grown
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Where samples come from.
+
+    Attributes:
+        pictures: records with pictures.
+        records: records, with or without.
+    """
+
+    pictures: Shards
+    records: tuple[Shards, ...]
+
+    @classmethod
+    def of(cls, folder: Path, *, held_out: bool = False) -> Sources:
+        """The shards of a data folder, either all that are trained on or those that are held out."""
+        part = slice(0, HELD_OUT) if held_out else slice(HELD_OUT, None)
+        pictures = Shards(folder / PICTURES, part)
+        more = (Shards(folder / RECORDS, part),) if any((folder / RECORDS).glob("*.jsonl")) else ()
+        return cls(pictures, (pictures, *more))
+
+    def any_record(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """A record of any source."""
+        sizes = np.array([len(source) for source in self.records], float)
+        source = self.records[rng.choice(len(sizes), p=sizes / sizes.sum())]
+        return source.record(int(rng.integers(len(source))))
+
+
+def varied(shards: Shards, index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """A variant of a picture, and what is still in it."""
+    things = shards.record(index)["things"]
+    points = np.array([[thing["u"], thing["v"]] for thing in things]).reshape(-1, 2)
+    picture, moved = augment(shards.picture(index), points, rng)
+    kept = [{**t, "u": u, "v": v} for t, (u, v) in zip(things, moved, strict=True) if 0 <= u < 1 and 0 <= v < 1]
+    return np.ascontiguousarray(picture), kept
