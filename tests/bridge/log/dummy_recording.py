@@ -1,5 +1,6 @@
 """A whole episode with no body behind it, from a seed. As a program: records one until it ends or is killed."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -116,6 +117,7 @@ class Episode:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
     episode = Episode(look_every=10**9)  # little to write: no chunk fills up on its own
     with Recorder(Path(sys.argv[1]), state=episode.state, min_free_bytes=0) as recorder:
 
