@@ -5,6 +5,7 @@ Privileged: this is what a perception model is taught and tested against, never 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ MIN_PIXELS = 14  # of a 640x480 image: what shows less is not there for anybody 
 SHARE_OF_IMAGE = MIN_PIXELS / (640 * 480)
 ON_TABLE, OUT_OF_REACH, IN_GRIPPER = "on the table", "out of reach", "in the gripper"
 OPEN, SHUT, HALF_OPEN = "open", "shut", "half open"
+NOTHING = 255  # of a label map
 REACH_SLACK = 1.08  # the workspace is cautious; what tasks call out of reach is 1.25 away
 
 
@@ -48,6 +50,23 @@ def annotate(truth: Truth, camera: str) -> list[Shown]:
         u, v = visible[np.argmin(((visible - target) ** 2).sum(axis=1))]
         shown.append(Shown(name, float(u), float(v), where(truth, name)))
     return sorted(shown, key=lambda thing: (thing.u, thing.v))
+
+
+def label_map(truth: Truth, camera: str, things: Sequence[Shown], step: int) -> np.ndarray:
+    """Which of these things each `step`-th pixel shows, by its number: uint8 (H / step, W / step), `NOTHING` for none.
+
+    Where one body is several things (a tray and its slots), a pixel is the one whose point is nearest.
+    """
+    geoms = truth.segmentation(camera)[step // 2 :: step, step // 2 :: step]
+    shown = np.where(geoms >= 0, truth.world.model.geom_bodyid[geoms], -1)
+    rows, columns = np.indices(geoms.shape) * step + step // 2
+    labels = np.full(geoms.shape, NOTHING, np.uint8)
+    nearest = np.full(geoms.shape, np.inf)
+    for number, thing in enumerate(things):
+        away = (columns - thing.u) ** 2 + (rows - thing.v) ** 2
+        mine = (shown == truth.world.model.body(truth.entity(thing.name).body).id) & (away < nearest)
+        labels[mine], nearest[mine] = number, away[mine]
+    return labels
 
 
 def whereabouts(truth: Truth, camera: str) -> list[Shown]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from tandem.bridge.contract import PhysicsDiverged
+from tandem.bridge.contract import PhysicsDiverged, Subgoal
 from tandem.sim.entities import Entity, yaw_quat
 from tandem.sim.layout import sector
 from tandem.sim.simulation import Simulation
 from tandem.sim.world import World
 
 MOVES = {"stay": 0.45, "inside": 0.3, "table": 0.12, "on": 0.1, "far": 0.03}
-HELD, AWAY = 0.08, 0.25  # share of arrangements with something in the hand, and with the arm away from home
+HELD, AWAY = 0.08, 0.15  # share of arrangements with something in the hand, and with the arm away from home
 DROP_M, CLEAR_M, FAR = 0.003, 0.008, (1.15, 1.3)
 REST_S = 0.35
+TRIES = 8
 AWAY_RAD = 0.25
 
 
@@ -37,11 +38,47 @@ def rearrange(simulation: Simulation, rng: np.random.Generator) -> None:
         _move(world, loose[index], rng)
         _derive(world)
     _pose_arm(simulation, rng, loose)
+    _rest(simulation)
+
+
+def advance(simulation: Simulation, rng: np.random.Generator) -> None:
+    """Put things where the next steps of the task would leave them: the table after a few successful subgoals.
+
+    Raises:
+        PhysicsDiverged: nothing could come to rest like that; draw another.
+    """
+    world, steps = simulation.world, simulation.truth().remaining()
+    for step in steps[: int(rng.integers(1, len(steps) + 1)) if steps else 0]:
+        _carry_out(world, step, rng)
+        _derive(world)
+    world.place_robot(np.array(simulation.robot.home), 1.0)
+    _rest(simulation)
+
+
+def _rest(simulation: Simulation) -> None:
     try:
-        world.rest(REST_S)
+        simulation.world.rest(REST_S)
     except PhysicsDiverged:
         simulation.reset(seed=0)
         raise
+
+
+def _carry_out(world: World, step: Subgoal, rng: np.random.Generator) -> None:
+    """What a step changes, without the arm. A pick changes nothing that lasts."""
+    words = step.arguments
+    target = world.entities.get(str(words.get("target", "")).removesuffix(" handle"))
+    if step.skill in ("open", "close") and target is not None and target.kind == "drawer":
+        low, high = world.model.joint(target.joint).range
+        world.data.joint(target.joint).qpos = low + (high - low) * (0.97 if step.skill == "open" else 0.0)
+    elif step.skill == "stack_on" and target is not None:
+        _set_upon(world, world.entities[str(words["object"])], target, rng)
+    elif step.skill in ("place", "insert") and target is not None:
+        thing = world.entities[str(words["object"])]
+        for _ in range(TRIES):
+            _set_inside(world, thing, target, rng)
+            _derive(world)
+            if target.kind not in ("bin", "drawer") or _free(world, thing, world.data.body(thing.body).xpos[:2], loose=True):
+                return
 
 
 def _slide(world: World, drawer: Entity, rng: np.random.Generator) -> None:
@@ -83,7 +120,10 @@ def _put_inside(world: World, entity: Entity, rng: np.random.Generator) -> None:
     fitting = [home for home in fitting if home.kind != "hole" or "peg" in entity.name]
     if not fitting:
         return
-    home = fitting[rng.integers(len(fitting))]
+    _set_inside(world, entity, fitting[rng.integers(len(fitting))], rng)
+
+
+def _set_inside(world: World, entity: Entity, home: Entity, rng: np.random.Generator) -> None:
     body = world.data.body(home.body)
     rotation, yaw = body.xmat.reshape(3, 3), float(np.arctan2(body.xmat[3], body.xmat[0]))
     room = np.maximum(0.0, np.array(home.size[:2]) / 2 - max(entity.size[:2]) / 2 - CLEAR_M)
@@ -106,16 +146,20 @@ def _put_on(world: World, entity: Entity, rng: np.random.Generator) -> None:
     others = [e for e in world.entities.values() if e.loose and e is not entity and "peg" not in e.name]
     if not others or "peg" in entity.name:
         return
-    lower = others[rng.integers(len(others))]
+    _set_upon(world, entity, others[rng.integers(len(others))], rng)
+
+
+def _set_upon(world: World, entity: Entity, lower: Entity, rng: np.random.Generator) -> None:
     top = world.data.body(lower.body).xpos + np.array([0, 0, lower.size[2] / 2 + entity.size[2] / 2 + DROP_M])
     _set(world, entity, top + np.append(rng.uniform(-0.004, 0.004, 2), 0.0), rng.uniform(-np.pi, np.pi))
 
 
-def _free(world: World, entity: Entity, xy: np.ndarray) -> bool:
+def _free(world: World, entity: Entity, xy: np.ndarray, *, loose: bool = False) -> bool:
+    """Whether nothing else is there; with `loose`, nothing else that can be moved."""
     radius = np.hypot(*entity.size[:2]) / 2
     return all(
         np.linalg.norm(world.data.body(other.body).xpos[:2] - xy) > radius + np.hypot(*other.size[:2]) / 2
-        for other in world.entities.values() if other is not entity
+        for other in world.entities.values() if other is not entity and (other.loose or not loose)
     )
 
 

@@ -49,6 +49,7 @@ class Truth:
     def enter(self, world: World, challenge: Challenge, renderer: Renderer) -> None:
         """Speak of this world and its goal from now on; the renderer is for `visible_point`."""
         self._present, self._renderer = (world, challenge), renderer
+        self._shown: dict[str, tuple[bytes, np.ndarray]] = {}
         self._by_body = {world.model.body(e.body).id: name for name, e in world.entities.items() if e.loose}
         self._fingers = _finger_bodies(world)
 
@@ -165,8 +166,13 @@ class Truth:
         return self._renderer.render(self.world.data, camera, *self.camera_size(camera), depth=True)
 
     def segmentation(self, camera: str) -> np.ndarray:
-        """int32 (H, W): the geom that each pixel of a camera of the body shows, -1 for none."""
-        return self._renderer.segmentation(self.world.data, camera, *self.camera_size(camera))
+        """int32 (H, W): the geom that each pixel of a camera of the body shows, -1 for none. Drawn once for a state."""
+        state = self.world.state().tobytes()
+        if camera not in self._shown or self._shown[camera][0] != state:
+            shown = self._renderer.segmentation(self.world.data, camera, *self.camera_size(camera))
+            shown.flags.writeable = False
+            self._shown[camera] = state, shown
+        return self._shown[camera][1]
 
     def project(self, point: np.ndarray, camera: str) -> tuple[float, float]:
         """Pixel (u, v) of a point (3,) of the base frame."""

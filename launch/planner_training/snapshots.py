@@ -1,7 +1,8 @@
 """Pictures of tables with everything that is known of them: what a planner is taught from.
 
-A shard is two files: `<name>.images`, encoded pictures one after another, and `<name>.jsonl`, one line for each with
-its place there, what it shows, the instruction, and what is left to do. A shard is written under another name and
+A shard is two files: `<name>.images`, encoded pictures one after another, each followed by a map of which thing its
+pixels show, and `<name>.jsonl`, one line for each with its place there, what it shows, the instruction, and what is
+left to do. A shard is written under another name and
 renamed when it is whole, so a run that was stopped goes on with the shards that are missing.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,24 +18,25 @@ from typing import Any
 import cv2
 import numpy as np
 from planner_training.phrasings import for_training
-from planner_training.resizing import resize
 from rich.progress import Progress
 
 from tandem.bridge.contract import InvalidOption, PhysicsDiverged, image_key
 from tandem.bridge.robots import load
-from tandem.sim.annotate import annotate, whereabouts
-from tandem.sim.arrange import rearrange
+from tandem.sim.annotate import Shown, annotate, label_map, whereabouts
+from tandem.sim.arrange import advance, rearrange
 from tandem.sim.cameras import CameraRequest
 from tandem.sim.disturbances import disturbance_named
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import task_named
+from tandem.sim.truth import Truth
 
 TASK_SHARES = {
     "pick_place": 0.22, "sort": 0.24, "stack": 0.16, "kit": 0.14, "insert": 0.06, "drawer": 0.08, "machine": 0.05,
     "conveyor": 0.05,
 }
 ROBOT_SHARES = {"panda": 0.6, "ur5e": 0.2, "so101": 0.2}
-INFEASIBLE, NOISY = 0.22, 0.1
+INFEASIBLE, NOISY, ADVANCED = 0.22, 0.1, 0.5
+LABEL_STEP = 4  # pixels of the picture for each of the label map
 FIRST_SEED = 5_000_000  # evaluation uses seeds far below
 CAMERA = CameraRequest("front", 640, 480)
 
@@ -47,14 +49,12 @@ class Snapshots:
         folder: where the shards go.
         worlds: per shard.
         views: pictures of a world: the table as the episode begins, then as it may look later.
-        size: width and height that pictures are stored in.
         pictures: without them a shard is only records: what is there, what is asked and what is to be done.
     """
 
     folder: Path
     worlds: int = 500
     views: int = 3
-    size: tuple[int, int] = (384, 288)
     pictures: bool = True
 
 
@@ -77,16 +77,24 @@ def _write_shard(job: tuple[Snapshots, int]) -> None:
     what, shard = job
     partial, whole = (what.folder / f"{_name(shard)}{end}" for end in (".partial", ".jsonl"))
     with open(what.folder / f"{_name(shard)}.images", "wb") as images, open(partial, "w", encoding="utf-8") as lines:
-        for picture, record in _records(what, shard):
-            data = b"" if picture is None else cv2.imencode(".jpg", picture[..., ::-1], [
-                cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-            ])[1].tobytes()
-            lines.write(json.dumps({**record, "at": images.tell(), "bytes": len(data)}) + "\n")
-            images.write(data)
+        for pixels, labels, record in _records(what, shard):
+            picture, shown = (b"", b"") if pixels is None else (_jpeg(pixels), cv2.imencode(".png", labels)[1].tobytes())
+            place = {"at": images.tell(), "bytes": len(picture), "label_bytes": len(shown)}
+            lines.write(json.dumps({**record, **place}) + "\n")
+            images.write(picture + shown)
     partial.rename(whole)
 
 
-def _records(what: Snapshots, shard: int) -> Iterator[tuple[np.ndarray | None, dict[str, Any]]]:
+def _jpeg(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", pixels[..., ::-1], [
+        cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ])[1].tobytes()
+
+
+Snapshot = tuple[np.ndarray | None, np.ndarray | None, dict[str, Any]]  # picture, label map, what is known
+
+
+def _records(what: Snapshots, shard: int) -> Iterator[Snapshot]:
     rng = np.random.default_rng([shard, 17])
     simulations: dict[tuple[str, str, bool], Simulation] = {}
     for k in range(what.worlds):
@@ -115,28 +123,24 @@ def _draw(rng: np.random.Generator, shares: dict[str, float]) -> str:
 def _views(
     simulation: Simulation, what: Snapshots, rng: np.random.Generator, seed: int, options: dict[str, Any],
     about: dict[str, str],
-) -> Iterator[tuple[np.ndarray | None, dict[str, Any]]]:
+) -> Iterator[Snapshot]:
     simulation.reset(seed=seed, options=options)
+    truth = simulation.truth()
     for view in range(what.views):
         if view:
-            rearrange(simulation, rng)
-        picture = resize(simulation.look()[image_key("front")], what.size) if what.pictures else None
-        yield picture, {**about, "seed": seed, "view": view, **describe(simulation, visible=what.pictures)}
+            (advance if truth.remaining() and rng.random() < ADVANCED else rearrange)(simulation, rng)
+        things = annotate(truth, "front") if what.pictures else whereabouts(truth, "front")
+        picture = simulation.look()[image_key("front")] if what.pictures else None
+        labels = label_map(truth, "front", things, LABEL_STEP) if what.pictures else None
+        yield picture, labels, {**about, "seed": seed, "view": view, **describe(truth, things)}
 
 
-def describe(simulation: Simulation, *, visible: bool = True) -> dict[str, Any]:
-    """All that a question may be about: what is shown (points as shares of the image), and what is left to do.
-
-    Args:
-        simulation: in the state to be described.
-        visible: leave out what is hidden, which needs rendering.
-    """
-    truth = simulation.truth()
+def describe(truth: Truth, things: Sequence[Shown]) -> dict[str, Any]:
+    """All that a question may be about: what is shown (points as shares of the image), and what is left to do."""
     width, height = truth.camera_size("front")
-    things = annotate(truth, "front") if visible else whereabouts(truth, "front")
-    shown = [asdict(replace(thing, u=thing.u / width, v=thing.v / height)) for thing in things]
     return {
-        "things": shown, "instruction": truth.challenge.instruction, "infeasible": truth.infeasible(),
+        "things": [asdict(replace(thing, u=thing.u / width, v=thing.v / height)) for thing in things],
+        "instruction": truth.challenge.instruction, "infeasible": truth.infeasible(),
         "steps": [{"skill": s.skill, **_words(s.arguments)} for s in truth.remaining()],
     }
 

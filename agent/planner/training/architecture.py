@@ -8,22 +8,25 @@ import torch
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 PATCH, MERGE = 16, 2
-CELL = PATCH * MERGE  # pixels of the resized image for each token
-WIDTH, HEIGHT = 384, 288
+CELL = PATCH * MERGE  # pixels of the picture for each visual token
+WIDTH, HEIGHT = 640, 480
+CELLS = HEIGHT // CELL, WIDTH // CELL  # rows and columns of visual tokens
 PLACE_SCALE = 0.25  # of the waves that tell a patch where it is
+NEAR = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # where heads of the vision tower look at first: rows, columns
+NEARNESS = (5.0, 4.0, 3.0)  # how sharply, for the three highest frequencies of a head: the field repeats far outside
 
 
 def configuration(vocabulary: int, ids: dict[str, int]) -> Qwen3VLConfig:
-    """About 8 million parameters.
+    """About 8 million parameters. Pictures come as the camera takes them; a token stands for 32 by 32 pixels.
 
     Args:
         vocabulary: number of tokens.
         ids: of the tokens `image`, `video`, `vision_start`, `vision_end`, `end`, `pad`.
     """
     vision = {
-        "depth": 6, "hidden_size": 160, "intermediate_size": 480, "num_heads": 5, "patch_size": PATCH,
+        "depth": 6, "hidden_size": 192, "intermediate_size": 576, "num_heads": 6, "patch_size": PATCH,
         "spatial_merge_size": MERGE, "temporal_patch_size": 1, "out_hidden_size": 256,
-        "num_position_embeddings": 24 * 24, "deepstack_visual_indexes": [5],
+        "num_position_embeddings": 32 * 32, "deepstack_visual_indexes": [],
     }
     text = {
         "vocab_size": vocabulary, "hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 6,
@@ -40,7 +43,11 @@ def configuration(vocabulary: int, ids: dict[str, int]) -> Qwen3VLConfig:
 
 
 def build(config: Qwen3VLConfig, number_ids: list[int], seed: int = 0) -> Qwen3VLForConditionalGeneration:
-    """A model with random weights, float32; only places and numbers begin in an order: what is near is alike.
+    """A model with random weights, float32, that begins in some order: what is near is alike.
+
+    Numbers and places begin as waves, the first layer as coarse to fine patterns of light and colour (a cosine
+    transform), and most heads of the vision tower look at the patch itself or beside it, as a convolution does
+    (d'Ascoli et al. 2021, ConViT).
 
     Args:
         config: the architecture.
@@ -56,7 +63,41 @@ def build(config: Qwen3VLConfig, number_ids: list[int], seed: int = 0) -> Qwen3V
         side, width = int(len(places) ** 0.5), places.shape[1] // 2
         row = waves(torch.arange(side), width, 3, 2 * side) * PLACE_SCALE
         places += torch.cat([row.repeat_interleave(side, 0), row.repeat(side, 1)], 1)
+        proj = model.model.visual.patch_embed.proj
+        proj.weight.copy_(cosine_patterns(proj.weight.shape[0]).view_as(proj.weight))
+        for block in model.model.visual.blocks:
+            _look_near(block.attn)
+        model.model.visual.merger.linear_fc2.weight *= 0.1  # it begins by saying little
     return model
+
+
+def cosine_patterns(count: int) -> torch.Tensor:
+    """(count, 3, PATCH, PATCH) the lowest frequencies of a cosine transform, of light and of two colour differences."""
+    side = math.isqrt(count // 3)
+    at = (torch.arange(PATCH) + 0.5) / PATCH
+    curves = torch.cos(math.pi * torch.arange(side)[:, None] * at) * math.sqrt(2) / PATCH
+    planes = torch.einsum("ui,vj->uvij", curves, curves)
+    loudness = 0.3 * (1 + torch.arange(side)[:, None] + torch.arange(side))  # pictures have little of what is fine
+    colours = torch.tensor([[1.0, 1, 1], [1, -1, 0], [1, 1, -2]])
+    colours /= colours.norm(dim=1, keepdim=True)
+    patterns = torch.einsum("kc,uvij->kuvcij", colours, planes * loudness[..., None, None])
+    found = patterns.reshape(-1, 3, PATCH, PATCH)
+    rest = torch.randn(count - len(found), 3, PATCH, PATCH) / (math.sqrt(3) * PATCH)
+    return torch.cat([found, rest])
+
+
+def _look_near(attention: torch.nn.Module) -> None:
+    """Set biases of queries and keys so that a head attends to one offset, whatever is there; one head stays free."""
+    width = attention.head_dim
+    frequencies = 1.0 / (10000 ** (torch.arange(0, width // 2, 2) / (width // 2)))
+    query, key, _ = attention.qkv.bias.view(3, attention.num_heads, width)
+    for head, offset in enumerate(NEAR[: attention.num_heads - 1]):
+        for k, strength in enumerate(NEARNESS):
+            size = math.sqrt(strength / attention.scaling)
+            for axis, shift in enumerate(offset):
+                at, angle = axis * width // 4 + k, float(frequencies[k]) * shift
+                key[head, at] = size
+                query[head, at], query[head, at + width // 2] = size * math.cos(angle), size * math.sin(angle)
 
 
 def waves(position: torch.Tensor, width: int, shortest: float, longest: float) -> torch.Tensor:

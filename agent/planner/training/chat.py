@@ -5,12 +5,13 @@ A test holds it against the template that the checkpoint carries, so that both w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from tokenizers import Tokenizer
 
 from tandem.agent.planner.model import Picture
+from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.samples import Sample
 from tandem.agent.planner.training.tokenizer import IMAGE, START, STOP, VISION_END, VISION_START
 
@@ -24,29 +25,31 @@ class Tokens:
     Attributes:
         ids: of the whole exchange.
         wanted: the same, with -100 before the answer.
-        pictures: uint8 (H, W, 3) in order.
+        glimpses: of its pictures, in order.
     """
 
     ids: list[int]
     wanted: list[int]
-    pictures: tuple[np.ndarray, ...]
+    glimpses: tuple[Glimpse, ...]
 
 
-def lay_out(sample: Sample, tokenizer: Tokenizer, cells: int) -> Tokens:
+def lay_out(sample: Sample, glimpses: Sequence[Glimpse], tokenizer: Tokenizer) -> Tokens:
     """Tokens of a sample.
 
     Args:
         sample: question and answer.
+        glimpses: of the pictures in the question, in order.
         tokenizer: of the model.
-        cells: visual tokens of a picture.
     """
-    question = sample.question
-    image = VISION_START + IMAGE * cells + VISION_END
-    user = "".join(image if isinstance(part, Picture) else part for part in question.parts)
+    question, shown = sample.question, iter(glimpses)
+    user = "".join(_image(next(shown)) if isinstance(part, Picture) else part for part in question.parts)
     head = (
         f"{START}system\n{question.system}{STOP}\n{START}user\n{user}{STOP}\n{START}assistant\n"
     )
     asked = tokenizer.encode(head).ids
     answer = tokenizer.encode(sample.answer + STOP).ids
-    pictures = tuple(part.pixels for part in question.parts if isinstance(part, Picture))
-    return Tokens(asked + answer, [IGNORE] * len(asked) + answer, pictures)
+    return Tokens(asked + answer, [IGNORE] * len(asked) + answer, tuple(glimpses))
+
+
+def _image(glimpse: Glimpse) -> str:
+    return VISION_START + IMAGE * len(glimpse.cells) + VISION_END

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional as F
-from transformers import Qwen3VLForConditionalGeneration
 
-from tandem.agent.planner.training.architecture import patches
 from tandem.agent.planner.training.chat import IGNORE, Tokens
+from tandem.agent.planner.training.mind import Mind, places_of
 
-STRIDE = 32
+STRIDE = 64
 COPIED = 0.1  # weight of a coordinate that is copied from the scene: a grammar writes it in deployment
 SPREAD = 0.8  # of the soft target around a perceived coordinate, in steps of five thousandths
 
@@ -23,54 +23,54 @@ class Batch:
 
     Attributes:
         ids, wanted: int (B, L).
-        pictures: uint8 (K, H, W, 3) of all samples in order, None if there are none.
+        places: int (3, B, L); see `mind.places_of`.
+        codes: float (K, width) of all cells of all pictures in order, None if there are none.
         soft: bool (B,) answers whose coordinates were perceived, not copied.
     """
 
     ids: torch.Tensor
     wanted: torch.Tensor
-    pictures: torch.Tensor | None
+    places: torch.Tensor
+    codes: torch.Tensor | None
     soft: torch.Tensor
 
     def to(self, device: str) -> Batch:
         """The same on a device."""
-        pictures = None if self.pictures is None else self.pictures.to(device)
-        return Batch(self.ids.to(device), self.wanted.to(device), pictures, self.soft.to(device))
+        codes = None if self.codes is None else self.codes.to(device)
+        return Batch(self.ids.to(device), self.wanted.to(device), self.places.to(device), codes, self.soft.to(device))
 
 
-def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int) -> Batch:
+def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int, image: int) -> Batch:
     """Pad to the longest, and on to a multiple of `STRIDE`: of few shapes a CPU library keeps few kernels."""
     length = -(-max(len(sample.ids) for sample in samples) // STRIDE) * STRIDE
     ids = torch.full((len(samples), length), pad, dtype=torch.long)
     wanted = torch.full((len(samples), length), IGNORE, dtype=torch.long)
+    places = torch.zeros((3, len(samples), length), dtype=torch.long)
     for row, sample in enumerate(samples):
         ids[row, : len(sample.ids)] = torch.tensor(sample.ids)
         wanted[row, : len(sample.ids)] = torch.tensor(sample.wanted)
-    pictures = [torch.from_numpy(picture) for sample in samples for picture in sample.pictures]
-    return Batch(ids, wanted, torch.stack(pictures) if pictures else None, torch.tensor(list(soft)))
+        given = places_of(np.array(sample.ids), image, [glimpse.cells for glimpse in sample.glimpses])
+        places[:, row, : len(sample.ids)] = torch.from_numpy(given)
+    codes = [torch.from_numpy(glimpse.codes) for sample in samples for glimpse in sample.glimpses]
+    return Batch(ids, wanted, places, torch.cat(codes) if codes else None, torch.tensor(list(soft)))
 
 
 def language_loss(
-    model: Qwen3VLForConditionalGeneration, batch: Batch, numbers: torch.Tensor, *, dtype: torch.dtype = torch.bfloat16
+    mind: Mind, head: torch.nn.Module, batch: Batch, numbers: torch.Tensor, *, dtype: torch.dtype = torch.bfloat16
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Mean loss per answered token, and figures.
 
     Args:
-        model: whose weights are trained.
+        mind: the text tower.
+        head: from its states to words.
         batch: the samples.
         numbers: ids of the number words on the grid that coordinates are taught on, in order.
         dtype: that products are computed in.
     """
-    inputs = {"input_ids": batch.ids, "use_cache": False}
-    if batch.pictures is not None:
-        pixels, grid = patches(batch.pictures)
-        image = (batch.ids == model.config.image_token_id).int()
-        inputs |= {"pixel_values": pixels, "image_grid_thw": grid, "mm_token_type_ids": image}
     rows, columns = torch.nonzero(batch.wanted[:, 1:] != IGNORE, as_tuple=True)
     truth = batch.wanted[rows, columns + 1]
     with torch.autocast(batch.ids.device.type, dtype=dtype):
-        hidden = model.model(**inputs).last_hidden_state[rows, columns]
-        logits = model.lm_head(hidden).float()
+        logits = head(mind(batch.ids, batch.places, batch.codes)[rows, columns]).float()
     loss = _loss(logits, truth, batch.soft[rows], numbers)
     return loss, _figures(logits, truth, rows, len(batch.ids), numbers)
 

@@ -1,10 +1,9 @@
-"""Endless batches of the four kinds of questions with their answers, as tokens."""
+"""Endless batches of the four kinds of questions with their answers, as tokens: for the embedded model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -12,14 +11,20 @@ from tokenizers import Tokenizer
 from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.terse import terse
 from tandem.agent.planner.training import samples
-from tandem.agent.planner.training.augment import tone
 from tandem.agent.planner.training.chat import Tokens, lay_out
+from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.language import Batch, collate
-from tandem.agent.planner.training.sources import ROUND, Sources, varied
+from tandem.agent.planner.training.samples import Sample
+from tandem.agent.planner.training.scenery import varied_record
+from tandem.agent.planner.training.sources import Sources
+from tandem.agent.planner.training.views import Views
 
-LONGEST = 760  # tokens: what is longer is left out
-POOLED = 8  # batches that are sorted by length together, so that little is padded
-MIX: Mapping[str, float] = {"perceive": 0.5, "plan": 0.375, "judge": 0.125}
+LONGEST = 640  # tokens: what is longer is left out
+POOLED = 16  # batches that are sorted by length together, so that little is padded
+MIX: Mapping[str, float] = {"perceive": 0.4375, "plan": 0.5, "judge": 0.0625}
+BLANK = np.zeros((1, 1, 3), np.uint8)  # stands for a picture of which there is a glimpse
+
+Asked = tuple[Sample, tuple[Glimpse, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,82 +34,77 @@ class Writer:
     Attributes:
         tokenizer: of the model.
         canvas: of the pictures.
-        cells: visual tokens of a picture.
+        image: token that stands for a cell of a picture.
         pad: token that fills up.
     """
 
     tokenizer: Tokenizer
     canvas: Canvas
-    cells: int
+    image: int
     pad: int
 
-    def draw(self, kind: str, sources: Sources, rng: np.random.Generator, *, vary: bool) -> Tokens | None:
+    def draw(
+        self, kind: str, sources: Sources, views: Views, rng: np.random.Generator, *, vary: bool = True
+    ) -> Tokens | None:
         """One sample of a kind; None when what was drawn gives none."""
-        sample = SAMPLES[kind](sources, self.canvas, rng, vary)
-        if sample is None:
+        asked = _DRAWS[kind](self.canvas, sources, views, rng, vary)
+        if asked is None:
             return None
-        tokens = lay_out(replace(sample, question=terse(sample.question)), self.tokenizer, self.cells)
+        sample, glimpses = asked
+        tokens = lay_out(replace(sample, question=terse(sample.question)), glimpses, self.tokenizer)
         return tokens if len(tokens.ids) <= LONGEST else None
 
     def several(
-        self, kind: str, count: int, sources: Sources, rng: np.random.Generator, *, vary: bool = True
+        self, kind: str, count: int, sources: Sources, views: Views, rng: np.random.Generator, *, vary: bool = True
     ) -> list[Tokens]:
         """As many samples of a kind, the shortest first."""
         found: list[Tokens] = []
         while len(found) < count:
-            tokens = self.draw(kind, sources, rng, vary=vary)
+            tokens = self.draw(kind, sources, views, rng, vary=vary)
             if tokens is not None:
                 found.append(tokens)
         return sorted(found, key=lambda tokens: len(tokens.ids))
 
     def batch(self, kind: str, drawn: Sequence[Tokens]) -> Batch:
         """Side by side; perceived coordinates get soft targets."""
-        return collate(drawn, [kind == "perceive"] * len(drawn), self.pad)
+        return collate(drawn, [kind == "perceive"] * len(drawn), self.pad, self.image)
 
 
 def language_batches(
-    folder: Path, writer: Writer, size: int, mix: Mapping[str, float], rng: np.random.Generator
+    writer: Writer, size: int, mix: Mapping[str, float], source: Callable[[], tuple[Sources, Views]],
+    rng: np.random.Generator,
 ) -> Iterator[Batch]:
     """Batches of one kind each, kinds in the shares of `mix`; a judge's have two pictures and are half as large."""
-    seen, sources = ROUND, None
+    sources, views = source()
     while True:
-        if seen >= ROUND:
-            seen, sources = 0, Sources.of(folder)
         pooled: list[Batch] = []
         for kind, share in mix.items():
             many, each = round(POOLED * share), size // 2 if kind == "judge" else size
-            drawn = writer.several(kind, many * each, sources, rng)
-            seen += len(drawn)
+            drawn = writer.several(kind, many * each, sources, views, rng)
             pooled += [writer.batch(kind, drawn[k * each : (k + 1) * each]) for k in range(many)]
         for k in rng.permutation(len(pooled)):
             yield pooled[k]
 
 
-def _perceive(sources: Sources, canvas: Canvas, rng: np.random.Generator, vary: bool) -> samples.Sample:
-    index = int(rng.integers(len(sources.pictures)))
-    if vary:
-        return samples.perceive(*varied(sources.pictures, index, rng), canvas)
-    return samples.perceive(sources.pictures.picture(index), sources.pictures.record(index)["things"], canvas)
+def _perceive(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked:
+    record, glimpse = views.one(rng)
+    return samples.perceive(BLANK, record["things"], canvas), (glimpse,)
 
 
-def _plan(sources: Sources, canvas: Canvas, rng: np.random.Generator, vary: bool) -> samples.Sample | None:
-    return samples.plan(sources.any_record(rng), canvas, rng)
+def _plan(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked | None:
+    record = sources.any_record(rng)
+    sample = samples.plan(varied_record(record, rng) if vary else record, canvas, rng)
+    return sample and (sample, ())
 
 
-def _judge(sources: Sources, canvas: Canvas, rng: np.random.Generator, vary: bool) -> samples.Sample | None:
-    """Two views of one world, one after the other."""
-    shards, index = sources.pictures, int(rng.integers(len(sources.pictures) - 1))
-    record = shards.record(index + 1)
-    if record["seed"] != shards.record(index)["seed"]:
-        return None
-    before, after = shards.picture(index), shards.picture(index + 1)
-    if vary:
-        before, after = tone(before, rng), tone(after, rng)
-    return samples.judge(record, before, after, rng)
+def _judge(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked | None:
+    drawn = views.two(rng)
+    sample = drawn and samples.judge(drawn[0], BLANK, BLANK, rng)
+    return sample and (sample, drawn[1:])
 
 
-def _recite(sources: Sources, canvas: Canvas, rng: np.random.Generator, vary: bool) -> samples.Sample:
-    return samples.recite(sources.any_record(rng), canvas, rng)
+def _recite(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked:
+    return samples.recite(varied_record(sources.any_record(rng), rng), canvas, rng), ()
 
 
-SAMPLES = {"recite": _recite, "perceive": _perceive, "plan": _plan, "judge": _judge}
+_DRAWS = {"recite": _recite, "perceive": _perceive, "plan": _plan, "judge": _judge}

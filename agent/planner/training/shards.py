@@ -40,10 +40,21 @@ class Shards(torch.utils.data.Dataset):
 
     def picture(self, index: int) -> np.ndarray:
         """uint8 (H, W, 3) RGB."""
+        data, record = self._data(index)
+        image = cv2.imdecode(data[: record["bytes"]], cv2.IMREAD_COLOR)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+    def labels(self, index: int) -> np.ndarray:
+        """uint8 (H / step, W / step): number of the thing that a pixel shows, in the record's order; 255 for none."""
+        data, record = self._data(index)
+        return cv2.imdecode(data[record["bytes"] :], cv2.IMREAD_UNCHANGED)
+
+    def _data(self, index: int) -> tuple[np.ndarray, Mapping[str, Any]]:
+        """The bytes of a picture and of its label map, and its record."""
         shard, line = self._records[index]
         record = json.loads(line)
         if shard not in self._maps:
             with open(self._paths[shard], "rb") as file:
                 self._maps[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        data = np.frombuffer(self._maps[shard], np.uint8, record["bytes"], record["at"])
-        return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        size = record["bytes"] + record["label_bytes"]
+        return np.frombuffer(self._maps[shard], np.uint8, size, record["at"]), record

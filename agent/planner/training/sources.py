@@ -14,7 +14,6 @@ from tandem.agent.planner.training.shards import Shards
 
 PICTURES, RECORDS = "pictures", "records"  # sub-folders of the data: with pictures, and without
 HELD_OUT = 1  # shards of each that are never trained on: the first
-ROUND = 6000  # samples after which a folder is read again, which may have grown
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +36,14 @@ class Sources:
         more = (Shards(folder / RECORDS, part),) if any((folder / RECORDS).glob("*.jsonl")) else ()
         return cls(pictures, (pictures, *more))
 
+    def any_shards(self, rng: np.random.Generator) -> Shards:
+        """A source, in the measure of its size."""
+        sizes = np.array([len(source) for source in self.records], float)
+        return self.records[rng.choice(len(sizes), p=sizes / sizes.sum())]
+
     def any_record(self, rng: np.random.Generator) -> Mapping[str, Any]:
         """A record of any source."""
-        sizes = np.array([len(source) for source in self.records], float)
-        source = self.records[rng.choice(len(sizes), p=sizes / sizes.sum())]
+        source = self.any_shards(rng)
         return source.record(int(rng.integers(len(source))))
 
 

@@ -1,10 +1,11 @@
 """The stages of training the embedded model, each with its own folder, checkpoint and log.
 
 1. `learn_words`: a tokenizer from the texts of the data.
-2. `learn_shapes`: dense supervision of the vision tower on small cut-outs, where each patch counts.
-3. `learn_to_see`: the same on whole pictures, with whereabouts and coordinates.
-4. `learn_to_plan`: language alone, without pictures: plans from scenes in words. Cheap, and needs no eyes.
-5. `learn_to_look`: everything together, with the eyes of 3 and the words of 4.
+2. `learn_to_see`: the vision tower learns to write the code (`codes`), on windows of pictures.
+3. `learn_to_survey`: the same on whole pictures.
+4. `learn_to_think`: the text tower learns all prompts; where they have pictures it imagines what eyes would write. It
+   needs no eyes, so this can run beside 2 and 3.
+5. `learn_to_look`: the text tower goes on with what the eyes of 3 make of real pictures.
 """
 
 from __future__ import annotations
@@ -17,22 +18,28 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.progress import track
 from tokenizers import Tokenizer
 from transformers import Qwen3VLForConditionalGeneration
 
 from tandem.agent.planner.families.registry import family_of
-from tandem.agent.planner.training import attention, samples
+from tandem.agent.planner.training import samples
 from tandem.agent.planner.training import tokenizer as words
-from tandem.agent.planner.training.architecture import CELL, HEIGHT, WIDTH, build, configuration, patches
-from tandem.agent.planner.training.dense import DenseHead, DenseTargets, dense_loss
+from tandem.agent.planner.training.architecture import CELLS, HEIGHT, WIDTH, build, configuration
+from tandem.agent.planner.training.dense import PatchHead, dense_loss
 from tandem.agent.planner.training.export import export
-from tandem.agent.planner.training.language import language_loss
+from tandem.agent.planner.training.eyes import Eyes
+from tandem.agent.planner.training.language import Batch, language_loss
 from tandem.agent.planner.training.loop import Schedule, Training
+from tandem.agent.planner.training.mind import Mind
 from tandem.agent.planner.training.questions import MIX, Writer, language_batches
 from tandem.agent.planner.training.sources import Sources
-from tandem.agent.planner.training.streams import cut_batches, dense_batches, held_out_pictures, side_by_side
+from tandem.agent.planner.training.streams import side_by_side
+from tandem.agent.planner.training.views import Imagined, Remembered, Views
+from tandem.agent.planner.training.windows import Windows, held_out, whole_batches, window_batches
 
-CHECKED = 32  # held-out samples of each kind
+CHECKED = 96  # held-out samples of each kind
+LOOKED_AT = 8  # pictures at a time
 Say = Callable[[str], None]
 
 
@@ -46,6 +53,7 @@ class Workshop:
         device: "cpu" or "cuda".
         seed: of what is drawn; the present step is added when one goes on.
         workers: processes that make batches; 0 makes them between steps.
+        compiled: fuse operations with `torch.compile`.
     """
 
     data: Path
@@ -53,6 +61,7 @@ class Workshop:
     device: str = "cpu"
     seed: int = 0
     workers: int = 0
+    compiled: bool = False
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -63,9 +72,14 @@ class Workshop:
         """With random weights."""
         known = self.tokenizer
         config = configuration(known.get_vocab_size(), words.ids(known))
-        model = build(config, [known.token_to_id(number) for number in words.NUMBERS], self.seed)
-        model.set_attn_implementation(attention.NAME if self.device == "cpu" else "sdpa")
-        return model.to(self.device)
+        return build(config, [known.token_to_id(number) for number in words.NUMBERS], self.seed).to(self.device)
+
+    def eyes(self) -> Eyes:
+        """As `learn_to_survey` left them."""
+        tower = self.new_model().model.visual
+        saved = torch.load(self.folder / "survey" / "checkpoint.pt", weights_only=True, map_location=self.device)
+        tower.load_state_dict(saved["tower"])
+        return Eyes(tower).to(self.device).eval()
 
     def grid(self) -> torch.Tensor:
         """Tokens of the numbers that coordinates are written with, in order."""
@@ -74,9 +88,9 @@ class Workshop:
 
     def writer(self) -> Writer:
         """Of this model's questions and answers."""
-        known = self.tokenizer
+        ids = words.ids(self.tokenizer)
         canvas = samples.canvas_of(family_of("qwen3_vl"), (WIDTH, HEIGHT))
-        return Writer(known, canvas, (WIDTH // CELL) * (HEIGHT // CELL), words.ids(known)["pad"])
+        return Writer(self.tokenizer, canvas, ids["image"], ids["pad"])
 
 
 def learn_words(shop: Workshop, count: int = 2500, vocabulary: int = 2560) -> None:
@@ -97,104 +111,115 @@ def learn_words(shop: Workshop, count: int = 2500, vocabulary: int = 2560) -> No
     words.train(texts, vocabulary).save(str(path))
 
 
-def learn_shapes(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
-    """What things are, from cut-outs; eight times as many in a batch as whole pictures."""
-    _learn_densely(shop, "shapes", schedule, partial(cut_batches, shop.data, 8 * batch), say, whole=False)
-
-
 def learn_to_see(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
-    """What and where everything is, from whole pictures, after `learn_shapes`."""
-    _learn_densely(shop, "see", schedule, partial(dense_batches, shop.data, batch), say, whole=True, after="shapes")
+    """What things are and where, from windows; twice as many in a batch."""
+    _learn_densely(shop, "see", schedule, partial(window_batches, shop.data, 2 * batch), say)
+
+
+def learn_to_survey(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
+    """The same on whole pictures, after `learn_to_see`; a sixth as many in a batch."""
+    _learn_densely(shop, "survey", schedule, partial(whole_batches, shop.data, max(1, batch // 6)), say, after="see")
 
 
 def _learn_densely(
-    shop: Workshop, stage: str, schedule: Schedule, make: Callable[..., Iterator[Any]], say: Say, *, whole: bool,
+    shop: Workshop, stage: str, schedule: Schedule, make: Callable[..., Iterator[Windows]], say: Say, *,
     after: str | None = None,
 ) -> None:
     """The head is kept in the checkpoint and nowhere else."""
     model = shop.new_model()
-    width = model.get_input_embeddings().weight.shape[1]
-    head = DenseHead(width, width).to(shop.device)
+    tower = model.model.visual
+    eyes, head = Eyes(tower, compiled=shop.compiled).to(shop.device), PatchHead(tower.config.hidden_size).to(shop.device)
     if after:
         before = torch.load(shop.folder / after / "checkpoint.pt", weights_only=True, map_location=shop.device)
-        model.load_state_dict(before["model"])
+        tower.load_state_dict(before["tower"])
         head.load_state_dict(before["head"])
-    if shop.device == "cpu":
-        attention.attend_evenly(model.model.visual)
-    for name, weight in model.named_parameters():
-        seen = "visual" in name and (whole or "pos_embed" not in name)  # a cut-out does not show where it is
-        weight.requires_grad_(seen or (whole and "embed_tokens" in name))
-    grid = shop.grid()
 
-    def loss_of(drawn: tuple[torch.Tensor, DenseTargets], whole: bool = whole) -> tuple[torch.Tensor, dict[str, float]]:
-        pixels, sizes = patches(drawn[0].to(shop.device))
+    def loss_of(drawn: Windows) -> tuple[torch.Tensor, dict[str, float]]:
+        drawn = drawn.to(shop.device)
         with torch.autocast(shop.device, dtype=torch.bfloat16):
-            tokens = model.model.visual(pixels, sizes).pooler_output.view(len(drawn[0]), -1, width)
-        table = model.get_input_embeddings().weight[grid]
-        return dense_loss(head, tokens.float(), drawn[1].to(shop.device), table, whole=whole)
+            tokens, hidden = eyes(drawn.pictures, drawn.corners)
+        return dense_loss(head, tokens, hidden.float(), drawn)
 
     @torch.no_grad()
     def check() -> dict[str, float]:
-        return _mean([loss_of(drawn, whole=True)[1] for drawn in held_out_pictures(shop.data, 4 * CHECKED)])
+        return _mean([loss_of(drawn)[1] for drawn in held_out(shop.data, CHECKED)])
 
-    training = Training({"model": model, "head": head}, schedule, shop.folder / stage, say)
+    training = Training({"tower": tower, "head": head}, schedule, shop.folder / stage, say)
     training.run(side_by_side(make, (shop.seed, 1, training.step), shop.workers), loss_of, check)
 
 
-def learn_to_plan(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
-    """Plans from scenes in words; the eyes stay as they are."""
-    mix = {"plan": 0.625, "recite": 0.375}
-    _learn_language(shop, "plan", mix, schedule, batch, say, shop.new_model(), train_eyes=False)
+def learn_to_think(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
+    """All prompts, with imagined pictures."""
+    mix = {"perceive": 0.4375, "plan": 0.4375, "recite": 0.0625, "judge": 0.0625}
+    _learn_language(shop, "think", mix, schedule, batch, say, _imagination)
 
 
-def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say, *, train_eyes: bool = False) -> None:
-    """All four prompts, from the eyes of `learn_to_see` and, if it ran, the words of `learn_to_plan`."""
-    model = shop.new_model()
-    _graft(model, shop)
-    _learn_language(shop, "look", MIX, schedule, batch, say, model, train_eyes=train_eyes)
+def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
+    """All prompts, with what the eyes of `learn_to_survey` make of real pictures, after `learn_to_think`."""
+    remembered = {held: _remember(shop, held) for held in (False, True)}
+    _learn_language(shop, "look", MIX, schedule, batch, say, partial(_memory, remembered), after="think")
 
 
-def _graft(model: Qwen3VLForConditionalGeneration, shop: Workshop) -> None:
-    """Eyes, and the embeddings of numbers that they were taught against, from one stage; the rest from the other."""
-    seen = torch.load(shop.folder / "see" / "checkpoint.pt", weights_only=True, map_location="cpu")["model"]
-    path = shop.folder / "plan" / "checkpoint.pt"
-    said = torch.load(path, weights_only=True, map_location="cpu")["model"] if path.exists() else seen
-    weights = {name: seen[name] if "visual" in name else said[name] for name in model.state_dict()}
-    known = shop.tokenizer
-    numbers = [known.token_to_id(number) for number in words.NUMBERS]
-    for name in ("model.language_model.embed_tokens.weight", "lm_head.weight"):
-        if name in weights:
-            weights[name] = weights[name].clone()
-            weights[name][numbers] = seen[name][numbers]
-    model.load_state_dict(weights)
+def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:
+    sources = Sources.of(folder, held_out=held)
+    return sources, Imagined(sources, vary=not held)
+
+
+def _memory(remembered: Mapping[bool, np.ndarray], folder: Path, held: bool) -> tuple[Sources, Views]:
+    sources = Sources.of(folder, held_out=held)
+    return sources, Remembered(sources.pictures, remembered[held])
 
 
 def _learn_language(
     shop: Workshop, stage: str, mix: Mapping[str, float], schedule: Schedule, batch: int, say: Say,
-    model: Qwen3VLForConditionalGeneration, *, train_eyes: bool,
+    source: Callable[[Path, bool], tuple[Sources, Views]], *, after: str | None = None,
 ) -> None:
-    for name, weight in model.named_parameters():
-        weight.requires_grad_("visual" not in name or "merger" in name or train_eyes)
-    writer, grid = shop.writer(), shop.grid()
+    model, writer, grid = shop.new_model(), shop.writer(), shop.grid()
+    tower = model.model.language_model
+    mind = Mind(tower, writer.image, compiled=shop.compiled)
+    if after:
+        before = torch.load(shop.folder / after / "checkpoint.pt", weights_only=True, map_location=shop.device)
+        tower.load_state_dict(before["tower"])
 
-    def loss_of(drawn):
-        return language_loss(model, drawn.to(shop.device), grid)
+    def loss_of(drawn: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        return language_loss(mind, model.lm_head, drawn.to(shop.device), grid)
 
-    held = Sources.of(shop.data, held_out=True)
-    rng = np.random.default_rng(0)
-    checks = {kind: writer.several(kind, CHECKED, held, rng, vary=False) for kind in mix}
+    rng, size = np.random.default_rng(0), min(batch, CHECKED)
+    held = source(shop.data, True)
+    checks = {kind: writer.several(kind, CHECKED, *held, rng, vary=False) for kind in mix}
 
     @torch.no_grad()
     def check() -> dict[str, float]:
         figures: dict[str, float] = {}
         for kind, drawn in checks.items():
-            parts = [loss_of(writer.batch(kind, drawn[k : k + 8]))[1] for k in range(0, CHECKED, 8)]
+            parts = [loss_of(writer.batch(kind, drawn[k : k + size]))[1] for k in range(0, CHECKED, size)]
             figures |= {f"{kind}_{name}": value for name, value in _mean(parts).items()}
         return figures
 
-    training = Training({"model": model}, schedule, shop.folder / stage, say)
-    make = partial(language_batches, shop.data, writer, batch, mix)
+    training = Training({"tower": tower}, schedule, shop.folder / stage, say)
+    make = partial(language_batches, writer, batch, mix, partial(source, shop.data, False))
     training.run(side_by_side(make, (shop.seed, 2, training.step), shop.workers), loss_of, check)
+
+
+def _remember(shop: Workshop, held: bool) -> np.ndarray:
+    """float16 (pictures, cells, width): what the trained eyes make of every picture, kept in a file."""
+    path = shop.folder / f"codes-{'held-out' if held else 'trained'}.npy"
+    shards = Sources.of(shop.data, held_out=held).pictures
+    eyes = shop.eyes()
+    shape = (len(shards), CELLS[0] * CELLS[1], eyes.tower.config.out_hidden_size)
+    if path.exists() and (kept := np.load(path, mmap_mode="r")).shape == shape:
+        return kept
+    partial_path = path.with_suffix(".partial")
+    codes = np.lib.format.open_memmap(partial_path, "w+", np.float16, shape)
+    for first in track(range(0, len(shards), LOOKED_AT), f"looking at {shape[0]} pictures"):
+        numbers = range(first, min(first + LOOKED_AT, len(shards)))
+        pictures = torch.from_numpy(np.stack([shards.picture(k) for k in numbers])).to(shop.device)
+        with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):
+            seen, _ = eyes(pictures, torch.zeros(len(pictures), 2, dtype=torch.long, device=shop.device))
+        codes[first : first + LOOKED_AT] = seen.float().cpu().numpy()
+    codes.flush()
+    partial_path.rename(path)
+    return np.load(path, mmap_mode="r")
 
 
 def _mean(figures: list[dict[str, float]]) -> dict[str, float]:
@@ -202,8 +227,9 @@ def _mean(figures: list[dict[str, float]]) -> dict[str, float]:
 
 
 def export_model(shop: Workshop, folder: Path) -> None:
-    """Write what `learn_to_look` has reached as a checkpoint, with the settings that its prompts were taught with."""
+    """Write eyes and mind as one checkpoint, with the settings that its prompts were taught with."""
     model = shop.new_model()
-    saved = torch.load(shop.folder / "look" / "checkpoint.pt", weights_only=True, map_location="cpu")
-    model.load_state_dict(saved["model"])
+    for part, stage in ((model.model.visual, "survey"), (model.model.language_model, "look")):
+        saved = torch.load(shop.folder / stage / "checkpoint.pt", weights_only=True, map_location="cpu")
+        part.load_state_dict(saved["tower"])
     export(model, shop.tokenizer, folder, {"show_picture": False, "terse": True})

@@ -22,6 +22,7 @@ GLUE = (
     '","object":"', '","target":{"name":"', ']},"target":{"name":"', '"}', '{"evidence":"', '","verdict":"',
     "\n- ", " at [", "], ",
 )
+PHRASES = ("on the table", "in the", "on the")  # said of every thing; words of their own where they stand alone
 _WORDS = Regex(r"\d{1,3}| ?[A-Za-z]+|\s+(?!\S)|\s| ?[^\sA-Za-z\d]+")
 
 
@@ -33,12 +34,13 @@ def train(texts: Iterable[str], vocabulary: int = 3072) -> Tokenizer:
     ])
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - len(SPECIAL) - len(NUMBERS) - len(GLUE), show_progress=False,
+        vocab_size=vocabulary - len(SPECIAL) - len(NUMBERS) - len(GLUE) - len(PHRASES), show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=[],
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in SPECIAL])
     tokenizer.add_tokens([AddedToken(word, normalized=False) for word in (*NUMBERS, *GLUE)])
+    tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=False) for word in PHRASES])
     return tokenizer
 
 

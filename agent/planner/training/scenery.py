@@ -1,0 +1,36 @@
+"""Makes one record many: other colours, left and right exchanged. What is true of it stays true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tandem.agent.planner.training.words import COLOURS
+
+RECOLOURED, MIRRORED = 0.7, 0.5
+SIDED = ("conveyor",)  # tasks whose order of steps depends on where things are
+_COLOUR = re.compile(rf"\b({'|'.join(COLOURS[1:])})\b")
+
+
+def varied_record(record: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """A variant of a record, in all its words and places."""
+    made = dict(record)
+    if rng.random() < RECOLOURED:
+        names = COLOURS[1:]
+        other = dict(zip(names, rng.permutation(names).tolist(), strict=True))
+        made = _reworded(made, lambda words: _COLOUR.sub(lambda match: other[match[0]], words))
+    if rng.random() < MIRRORED and record["task"] not in SIDED:
+        made["things"] = [{**thing, "u": 1 - thing["u"]} for thing in made["things"]]
+    return made
+
+
+def _reworded(value: Any, say) -> Any:
+    """Every text in it, said otherwise."""
+    if isinstance(value, str):
+        return say(value)
+    if isinstance(value, dict):
+        return {name: _reworded(part, say) for name, part in value.items()}
+    return [_reworded(part, say) for part in value] if isinstance(value, list) else value

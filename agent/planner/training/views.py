@@ -1,0 +1,94 @@
+"""Where the embedded model's glimpses come from while it learns to speak: imagined, or remembered from real pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tandem.agent.planner.training.codes import Slots
+from tandem.agent.planner.training.glimpse import Glimpse, imagined
+from tandem.agent.planner.training.scenery import varied_record
+from tandem.agent.planner.training.shards import Shards
+from tandem.agent.planner.training.sources import Sources
+
+Record = Mapping[str, Any]
+
+
+class Views(Protocol):
+    """Draws what is known of tables, with glimpses of them."""
+
+    def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
+        """A table; everything in the record's `things` can be seen in the glimpse."""
+
+    def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
+        """A table later, and glimpses of before and after; None when what was drawn has no before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Imagined:
+    """Glimpses made of records.
+
+    Attributes:
+        sources: the records.
+        vary: in other colours, and mirrored.
+    """
+
+    sources: Sources
+    vary: bool = True
+
+    def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
+        """See `Views`."""
+        return self._see(self.sources.any_record(rng), rng, int(rng.integers(2**32)))
+
+    def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
+        """See `Views`."""
+        pair = _consecutive(self.sources.any_shards(rng), rng)
+        if pair is None:
+            return None
+        seed = int(rng.integers(2**32))
+        (_, before), (record, after) = (self._see(record, rng, seed) for record in pair[:2])
+        return record, before, after
+
+    def _see(self, record: Record, rng: np.random.Generator, seed: int) -> tuple[Record, Glimpse]:
+        made = varied_record(record, np.random.default_rng(seed)) if self.vary else record
+        shown = [made["things"][k] for k in Slots(made["things"]).kept]
+        return {**made, "things": shown}, imagined(shown, rng)
+
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """What eyes made of real pictures, kept in memory.
+
+    Attributes:
+        shards: the pictures.
+        codes: float16 (pictures, cells, width).
+    """
+
+    shards: Shards
+    codes: np.ndarray
+
+    def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
+        """See `Views`."""
+        index = int(rng.integers(len(self.codes)))
+        return self.shards.record(index), self._glimpse(index, rng)
+
+    def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
+        """See `Views`."""
+        pair = _consecutive(self.shards, rng, len(self.codes))
+        return pair and (pair[1], self._glimpse(pair[2], rng), self._glimpse(pair[2] + 1, rng))
+
+    def _glimpse(self, index: int, rng: np.random.Generator) -> Glimpse:
+        codes = self.codes[index].astype(np.float32)
+        return Glimpse(np.arange(len(codes)), codes).thinned(rng)
+
+
+def _consecutive(
+    shards: Shards, rng: np.random.Generator, count: int | None = None
+) -> tuple[Record, Record, int] | None:
+    """Two views of one world, and the number of the first; None when two worlds were drawn."""
+    index = int(rng.integers((count or len(shards)) - 1))
+    before, after = shards.record(index), shards.record(index + 1)
+    return (before, after, index) if before["seed"] == after["seed"] else None
