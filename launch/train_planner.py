@@ -32,9 +32,9 @@ class Data:
     folder: Path = Path("data/planner")
     """Where the shards go; those that are there are kept."""
     pictures: int = 40
-    """Shards with pictures, about 550 each (25 MB); the first is held out."""
+    """Shards with pictures, about 590 each (30 MB); the first is held out."""
     records: int = 40
-    """Shards without pictures, about 1,100 records each (1 MB); the first is held out."""
+    """Shards without pictures, about 1,200 records each (1 MB); the first is held out."""
     workers: int = 1
     """Processes."""
 
@@ -52,15 +52,15 @@ class Train:
     """What `data` generated."""
     folder: Path = Path("runs/planner")
     """Checkpoints and logs."""
-    shapes: int = 6000
-    """Steps of dense supervision of the vision tower on cut-outs; 0 leaves a stage as it is."""
-    see: int = 3000
+    see: int = 4000
+    """Steps of the vision tower on windows of pictures; 0 leaves a stage as it is."""
+    survey: int = 600
     """Steps of the same on whole pictures."""
-    plan: int = 6000
-    """Steps of language without pictures."""
-    look: int = 8000
-    """Steps of everything together."""
-    batch: int = 24
+    think: int = 4000
+    """Steps of the text tower with pictures that it imagines; needs no eyes, so it may run beside the two before."""
+    look: int = 2000
+    """Steps of the text tower with what the eyes make of real pictures."""
+    batch: int = 32
     """Samples per step."""
     device: str = "auto"
     """cpu or cuda; auto takes a GPU if there is one."""
@@ -68,6 +68,8 @@ class Train:
     """Processor threads."""
     workers: int = 0
     """Processes that make batches; with a GPU, one for each core that is free."""
+    compiled: bool = False
+    """Fuse operations (torch.compile, needs a C++ compiler): a third faster, after some minutes."""
     seed: int = 0
     """Of weights and draws."""
 
@@ -78,7 +80,7 @@ class Train:
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         if device not in ("cpu", "cuda"):
             raise InvalidOption(f"--device must be auto, cpu or cuda, got {self.device!r}")
-        shop = stages.Workshop(self.data, self.folder, device, self.seed, self.workers)
+        shop = stages.Workshop(self.data, self.folder, device, self.seed, self.workers, self.compiled)
         stages.learn_words(shop)
         for name, learn in _STAGES.items():
             if steps := getattr(self, name):
@@ -87,7 +89,7 @@ class Train:
 
 
 _STAGES = {
-    "shapes": stages.learn_shapes, "see": stages.learn_to_see, "plan": stages.learn_to_plan,
+    "see": stages.learn_to_see, "survey": stages.learn_to_survey, "think": stages.learn_to_think,
     "look": stages.learn_to_look,
 }
 

@@ -77,7 +77,8 @@ def _carry_out(world: World, step: Subgoal, rng: np.random.Generator) -> None:
         for _ in range(TRIES):
             _set_inside(world, thing, target, rng)
             _derive(world)
-            if target.kind not in ("bin", "drawer") or _free(world, thing, world.data.body(thing.body).xpos[:2], loose=True):
+            at = world.data.body(thing.body).xpos[:2]
+            if target.kind not in ("bin", "drawer") or _free(world, thing, at, loose=True):
                 return
 
 

@@ -78,7 +78,8 @@ def _write_shard(job: tuple[Snapshots, int]) -> None:
     partial, whole = (what.folder / f"{_name(shard)}{end}" for end in (".partial", ".jsonl"))
     with open(what.folder / f"{_name(shard)}.images", "wb") as images, open(partial, "w", encoding="utf-8") as lines:
         for pixels, labels, record in _records(what, shard):
-            picture, shown = (b"", b"") if pixels is None else (_jpeg(pixels), cv2.imencode(".png", labels)[1].tobytes())
+            picture = b"" if pixels is None else _jpeg(pixels)
+            shown = b"" if labels is None else cv2.imencode(".png", labels)[1].tobytes()
             place = {"at": images.tell(), "bytes": len(picture), "label_bytes": len(shown)}
             lines.write(json.dumps({**record, **place}) + "\n")
             images.write(picture + shown)

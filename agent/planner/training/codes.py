@@ -1,8 +1,8 @@
 """What a visual token should say, in numbers: the language in which eyes and mind meet before they have met.
 
-The vision tower is taught to write these codes, the text tower to read them, side by side and each without the other; then
-they go on together, and the code is whatever serves them best. A cell holds up to two things. Each has a part of the
-code: one-hot words for its name and whereabouts, and waves for its place, so that what is near is alike.
+The vision tower is taught to write these codes, the text tower to read them, side by side and each without the other.
+A cell holds up to two things. Each has a part of the code: one-hot words for its name and whereabouts, and waves for
+its place, so that what is near is alike.
 """
 
 from __future__ import annotations

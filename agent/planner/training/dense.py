@@ -1,7 +1,7 @@
 """Dense supervision of the vision tower: it is taught to write the code of `codes`, before any word is spoken.
 
-Language loss alone sits on a long plateau until the text tower learns to look. Here every visual token is told what lies in
-its cell, and every patch, through a head that is thrown away, what it shows and where the point of that is.
+Language loss alone sits on a long plateau until the text tower learns to look. Here every visual token is told what
+lies in its cell, and every patch, through a head that is thrown away, what it shows and where the point of that is.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tandem.agent.planner.training.words import COLOURS, KINDS
 SHARPNESS, AXIS_SHARPNESS, THERE_SHARPNESS = 6.0, 40.0, 5.0  # logits at a perfect code
 BIN_SPREAD = 0.8  # of the soft target around the right number, in bins
 THERE_WEIGHT = 6.0  # few of the slots hold a thing
-WEIGHTS = {"there": 12.0, "colour": 1.0, "kind": 1.0, "place": 0.7, "support_colour": 0.5, "support_kind": 0.5,
-           "numbers": 0.5, "code": 0.3, "patch": 1.0, "offset": 1.0}
+WEIGHTS = {"there": 8.0, "colour": 1.0, "kind": 2.0, "place": 0.7, "support_colour": 0.5, "support_kind": 0.5,
+           "numbers": 0.3, "code": 0.1, "patch": 2.0, "offset": 0.5}
 FAR_PX = 64.0  # scale of offsets
 
 
@@ -126,7 +126,7 @@ def _patches(head: PatchHead, hidden: torch.Tensor, wanted: Windows) -> dict[str
 def _figures(
     there: torch.Tensor, right: dict[str, torch.Tensor], numbers: torch.Tensor, wanted: Windows
 ) -> dict[str, float]:
-    """How many things are found, how much of what is found is there; names and whereabouts that are right; pixels off."""
+    """Things found, of what is found that which is there, names and whereabouts that are right; pixels off."""
     truth = torch.zeros_like(there, dtype=torch.bool)
     truth[wanted.batch, wanted.slot] = True
     found = (there > 0) & wanted.asked

@@ -1,7 +1,7 @@
 """The vision tower on parts of pictures: windows of whole cells, each at its own place in the picture.
 
-What a thing is shows in its surroundings, so a window teaches as much as a picture does, for a fraction of the work. The
-weights are the stock tower's, and a window that is the whole picture gives what the stock forward gives (a test).
+What a thing is shows in its surroundings, so a window teaches as much as a picture does, for a fraction of the work.
+The weights are the stock tower's, and a window that is the whole picture gives what the stock forward gives (a test).
 """
 
 from __future__ import annotations

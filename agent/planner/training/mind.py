@@ -1,8 +1,8 @@
 """The text tower in training: the stock weights and mathematics, with visual tokens and their places given.
 
-Pictures come as codes and the cells that they belong to, so that it makes no difference to the text tower whether it reads
-what eyes saw or what it is let imagine, and empty cells can be left out. Plain matrix products in bfloat16 take half the time
-of the fused attention on a CPU.
+Pictures come as codes and the cells that they belong to, so that it makes no difference to the text tower whether it
+reads what eyes saw or what it is let imagine, and empty cells can be left out. Plain matrix products in bfloat16 take
+half the time of the fused attention on a CPU.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tandem.agent.planner.training.augment import augment
 from tandem.agent.planner.training.shards import Shards
 
 PICTURES, RECORDS = "pictures", "records"  # sub-folders of the data: with pictures, and without
@@ -45,12 +44,3 @@ class Sources:
         """A record of any source."""
         source = self.any_shards(rng)
         return source.record(int(rng.integers(len(source))))
-
-
-def varied(shards: Shards, index: int, rng: np.random.Generator) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """A variant of a picture, and what is still in it."""
-    things = shards.record(index)["things"]
-    points = np.array([[thing["u"], thing["v"]] for thing in things]).reshape(-1, 2)
-    picture, moved = augment(shards.picture(index), points, rng)
-    kept = [{**t, "u": u, "v": v} for t, (u, v) in zip(things, moved, strict=True) if 0 <= u < 1 and 0 <= v < 1]
-    return np.ascontiguousarray(picture), kept

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from rich.progress import track
 from tokenizers import Tokenizer
 from transformers import Qwen3VLForConditionalGeneration
 
@@ -128,7 +126,8 @@ def _learn_densely(
     """The head is kept in the checkpoint and nowhere else."""
     model = shop.new_model()
     tower = model.model.visual
-    eyes, head = Eyes(tower, compiled=shop.compiled).to(shop.device), PatchHead(tower.config.hidden_size).to(shop.device)
+    eyes = Eyes(tower, compiled=shop.compiled).to(shop.device)
+    head = PatchHead(tower.config.hidden_size).to(shop.device)
     if after:
         before = torch.load(shop.folder / after / "checkpoint.pt", weights_only=True, map_location=shop.device)
         tower.load_state_dict(before["tower"])
@@ -156,7 +155,7 @@ def learn_to_think(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> 
 
 def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
     """All prompts, with what the eyes of `learn_to_survey` make of real pictures, after `learn_to_think`."""
-    remembered = {held: _remember(shop, held) for held in (False, True)}
+    remembered = {held: _remember(shop, held, say) for held in (False, True)}
     _learn_language(shop, "look", MIX, schedule, batch, say, partial(_memory, remembered), after="think")
 
 
@@ -201,7 +200,7 @@ def _learn_language(
     training.run(side_by_side(make, (shop.seed, 2, training.step), shop.workers), loss_of, check)
 
 
-def _remember(shop: Workshop, held: bool) -> np.ndarray:
+def _remember(shop: Workshop, held: bool, say: Say) -> np.ndarray:
     """float16 (pictures, cells, width): what the trained eyes make of every picture, kept in a file."""
     path = shop.folder / f"codes-{'held-out' if held else 'trained'}.npy"
     shards = Sources.of(shop.data, held_out=held).pictures
@@ -211,7 +210,9 @@ def _remember(shop: Workshop, held: bool) -> np.ndarray:
         return kept
     partial_path = path.with_suffix(".partial")
     codes = np.lib.format.open_memmap(partial_path, "w+", np.float16, shape)
-    for first in track(range(0, len(shards), LOOKED_AT), f"looking at {shape[0]} pictures"):
+    for first in range(0, len(shards), LOOKED_AT):
+        if first % (100 * LOOKED_AT) == 0:
+            say(f"looking at pictures: {first}/{len(shards)}")
         numbers = range(first, min(first + LOOKED_AT, len(shards)))
         pictures = torch.from_numpy(np.stack([shards.picture(k) for k in numbers])).to(shop.device)
         with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):

@@ -1,4 +1,4 @@
-"""Where the embedded model's glimpses come from while it learns to speak: imagined, or remembered from real pictures."""
+"""Where glimpses come from while the embedded model learns to speak: imagined, or remembered from real pictures."""
 
 from __future__ import annotations
 

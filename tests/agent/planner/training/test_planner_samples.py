@@ -9,13 +9,12 @@ from tandem.agent.planner.families.registry import family_of
 from tandem.agent.planner.scene import Scene
 from tandem.agent.planner.steps import read_plan
 from tandem.agent.planner.training import samples
-from tandem.agent.planner.training.dense import COLUMNS, ROWS, slot_index, targets
-from tandem.agent.planner.training.paste import paste
-from tandem.agent.planner.training.words import split_name, split_where
+from tandem.agent.planner.training.scenery import varied_record
+from tandem.agent.planner.training.words import COLOURS, split_name, split_where
 from tandem.agent.planner.validation import mistake
 from tandem.bridge.contract import SKILLS
 
-CANVAS = samples.canvas_of(family_of("qwen3_vl"), (384, 288))
+CANVAS = samples.canvas_of(family_of("qwen3_vl"), (640, 480))
 RECORD = {
     "instruction": "sort the blocks by colour", "infeasible": None, "view": 1, "task": "sort",
     "things": [
@@ -75,37 +74,20 @@ def test_a_verdict_follows_from_where_things_are(seed):
     assert (answer["verdict"] == "success") == inside, (statement, answer)
 
 
-def test_each_thing_has_a_slot_of_its_own_near_its_point():
-    crowd = [{"name": "red cube", "u": 0.5 + 0.002 * k, "v": 0.5, "where": "on the table"} for k in range(6)]
-    wanted = targets([crowd])
-    assert len(set(wanted.slot.tolist())) == 6
-    assert wanted.there.sum() == 6
-    near = {slot_index(ROWS // 2 + dy, COLUMNS // 2 + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
-    assert set(wanted.slot.tolist()) <= near
-
-
-def test_slots_are_numbered_as_patches_are_laid_out():
-    every = sorted(slot_index(row, column) for row in range(ROWS) for column in range(COLUMNS))
-    assert every == list(range(ROWS * COLUMNS))
-    assert [slot_index(0, 0), slot_index(0, 1), slot_index(1, 0), slot_index(1, 1), slot_index(0, 2)] == [0, 1, 2, 3, 4]
-
-
-def test_pasting_adds_things_and_keeps_those_that_were_there():
-    rng = np.random.default_rng(0)
-    pictures = [np.full((288, 384, 3), tone, np.uint8) for tone in (90, 160)]
-    pictures[1][100:112, 100:112] = (200, 20, 20)
-    source = [{"name": "red cube", "u": 106 / 384, "v": 102 / 288, "where": "on the table"}]
-    picture, things = paste((pictures[0], RECORD["things"]), [(pictures[1], source)], rng)
-    assert things[: len(RECORD["things"])] == RECORD["things"]
-    added = things[len(RECORD["things"]):]
-    assert added
-    assert {thing["name"] for thing in added} == {"red cube"}
-    for thing in added:
-        red, green, _ = picture[round(thing["v"] * 288) + 2, round(thing["u"] * 384)].astype(int)
-        assert red - green > 100
-
-
 @pytest.mark.parametrize(("name", "known"), [("red cube", True), ("start button", True), ("green sandwich", False)])
 def test_only_known_words_are_supervised_densely(name, known):
     assert (split_name(name) is not None) == known
     assert (split_where(f"in the {name}") is not None) == known
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_record_in_other_colours_tells_the_same_story(seed):
+    varied = varied_record(RECORD, np.random.default_rng(seed))
+    names = {thing["name"]: other["name"] for thing, other in zip(RECORD["things"], varied["things"], strict=True)}
+    assert len(set(names.values())) == len(names)
+    assert {name.split()[1] for name in names} == {name.split()[1] for name in names.values()}
+    assert names["red cube"].split()[0] == names["red bin"].split()[0] in COLOURS
+    assert varied["things"][2]["where"] == f"in the {names['red bin']}"
+    assert varied["steps"][1] == {"skill": "place", "object": names["blue brick"], "target": names["blue bin"]}
+    moved = {round(thing["u"] + other["u"], 6) for thing, other in zip(RECORD["things"], varied["things"], strict=True)}
+    assert moved == {1.0} or all(a["u"] == b["u"] for a, b in zip(RECORD["things"], varied["things"], strict=True))

@@ -13,11 +13,15 @@ from tandem.agent.planner.in_process.model import InProcessModel
 from tandem.agent.planner.in_process.options import Options
 from tandem.agent.planner.model import Picture
 from tandem.agent.planner.terse import Terse, terse
-from tandem.agent.planner.training import chat, samples, stages
-from tandem.agent.planner.training.architecture import HEIGHT, WIDTH, patches
+from tandem.agent.planner.training import chat, samples, stages, words
+from tandem.agent.planner.training.architecture import CELL, CELLS, HEIGHT, WIDTH, patches
+from tandem.agent.planner.training.eyes import Eyes
+from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.loop import Schedule, Training
+from tandem.agent.planner.training.mind import Mind, places_of
 from tandem.agent.planner.training.shards import Shards
-from tandem.agent.planner.training.streams import dense_batches, side_by_side
+from tandem.agent.planner.training.streams import side_by_side
+from tandem.agent.planner.training.windows import whole_batches, window_batches
 from tandem.bridge.contract import InvalidOption
 
 COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 200), "green": (30, 160, 60)}
@@ -30,21 +34,24 @@ def draw_shard(path, rng, worlds=8):
         for seed in range(worlds):
             for view in range(2):
                 picture, things = np.full((HEIGHT, WIDTH, 3), 150, np.uint8), []
+                labels = np.full((HEIGHT // 4, WIDTH // 4), 255, np.uint8)
                 for colour, rgb in COLOURS.items():
                     x, y = rng.integers(20, WIDTH - 20), rng.integers(60, HEIGHT - 20)
-                    picture[y - 6 : y + 6, x - 6 : x + 6] = rgb
+                    picture[y - 10 : y + 10, x - 10 : x + 10] = rgb
+                    labels[(y - 10) // 4 : (y + 10) // 4, (x - 10) // 4 : (x + 10) // 4] = len(things)
                     thing = {"name": f"{colour} cube", "u": x / WIDTH, "v": y / HEIGHT, "where": "on the table"}
                     things.append(thing)
                 data = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
+                shown = cv2.imencode(".png", labels)[1].tobytes()
                 record = {
-                    "task": "stack", "seed": seed, "view": view, "things": sorted(things, key=lambda t: t["u"]),
+                    "task": "stack", "seed": seed, "view": view, "things": things,
                     "instruction": "put the red cube on the blue cube", "infeasible": None, "at": images.tell(),
                     "steps": [{"skill": "pick", "object": "red cube"},
                               {"skill": "stack_on", "object": "red cube", "target": "blue cube"}],
-                    "bytes": len(data),
+                    "bytes": len(data), "label_bytes": len(shown),
                 }
                 lines.write(json.dumps(record) + "\n")
-                images.write(data)
+                images.write(data + shown)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def shop(tmp_path_factory):
     made = stages.Workshop(folder / "data", folder / "run")
     stages.learn_words(made, count=60, vocabulary=2000)
     told = []
-    for learn in (stages.learn_shapes, stages.learn_to_see, stages.learn_to_plan, stages.learn_to_look):
+    for learn in (stages.learn_to_see, stages.learn_to_survey, stages.learn_to_think, stages.learn_to_look):
         learn(made, Schedule(2, warm=1, every=1, save=2), 2, told.append)
     assert any("check_perceive_token" in line for line in told)
     return made
@@ -80,9 +87,39 @@ def question(shop, size=(480, 640)):
 
 def test_a_question_has_the_same_tokens_in_training_and_in_deployment(shop, tiny):
     writer, asked = shop.writer(), question(shop)
-    laid = chat.lay_out(samples.Sample(asked, ""), writer.tokenizer, writer.cells)
+    everything = Glimpse(np.arange(CELLS[0] * CELLS[1]), np.zeros((CELLS[0] * CELLS[1], 256), np.float32))
+    laid = chat.lay_out(samples.Sample(asked, ""), (everything,), writer.tokenizer)
     stop = len(writer.tokenizer.encode("<|im_end|>").ids)
     assert laid.ids[:-stop] == tiny._chat.prompt(asked, thinking=False).ids[0].tolist()
+
+
+def test_whole_pictures_become_the_same_tokens_in_training_and_in_deployment(tiny):
+    tower = tiny._model.model.visual
+    pictures = torch.from_numpy(np.random.default_rng(1).integers(0, 255, (2, HEIGHT, WIDTH, 3), dtype=np.uint8))
+    with torch.no_grad():
+        ours, _ = Eyes(tower)(pictures, torch.zeros(2, 2, dtype=torch.long))
+        theirs = tower(*patches(pictures)).pooler_output
+    assert torch.allclose(ours.flatten(0, 1), theirs, atol=1e-4)
+
+
+def test_a_window_keeps_its_place_in_the_picture(tiny):
+    eyes = Eyes(tiny._model.model.visual)
+    window = torch.from_numpy(np.random.default_rng(1).integers(0, 255, (1, 160, 160, 3), dtype=np.uint8))
+    with torch.no_grad():
+        here, there = (eyes(window, torch.tensor([corner]))[0] for corner in ((2, 3), (9, 12)))
+    assert not torch.allclose(here, there, atol=1e-3)
+
+
+def test_the_text_tower_reads_pictures_the_same_in_training_and_in_deployment(shop, tiny):
+    asked, model = question(shop), tiny._model
+    prompt = tiny._chat.prompt(asked, thinking=False)
+    with torch.no_grad():
+        theirs = model.model(input_ids=prompt.ids, **prompt.others).last_hidden_state
+        codes, _ = Eyes(model.model.visual)(torch.from_numpy(asked.parts[0].pixels)[None], torch.zeros(1, 2).long())
+        image = model.config.image_token_id
+        places = places_of(prompt.ids[0].numpy(), image, [np.arange(CELLS[0] * CELLS[1])])
+        ours = Mind(model.model.language_model, image)(prompt.ids, torch.from_numpy(places)[:, None], codes[0])
+    assert torch.allclose(ours, theirs, atol=1e-3)
 
 
 def test_a_picture_of_the_models_size_has_the_same_pixels_in_training_and_in_deployment(shop, tiny):
@@ -102,7 +139,8 @@ def test_what_hardly_learned_answers_within_its_schema_all_the_same(shop, tiny):
 
 def test_the_exported_model_computes_what_the_trained_one_does(shop, tiny):
     trained = shop.new_model()
-    trained.load_state_dict(torch.load(shop.folder / "look" / "checkpoint.pt", weights_only=True)["model"])
+    saved = torch.load(shop.folder / "look" / "checkpoint.pt", weights_only=True)
+    trained.model.language_model.load_state_dict(saved["tower"])
     ids = torch.tensor([shop.tokenizer.encode("- red cube at [500, 20], on the table").ids])
     with torch.no_grad():
         ours, theirs = (model(input_ids=ids).logits[0] for model in (trained, tiny._model))
@@ -144,7 +182,21 @@ def test_a_folder_without_shards_is_told(tmp_path):
 
 
 def test_batches_made_by_processes_are_drawn_apart(shop):
-    batches = side_by_side(partial(dense_batches, shop.data, 2), (0, 1), 2)
-    pictures = [next(batches)[0] for _ in range(4)]
+    batches = side_by_side(partial(whole_batches, shop.data, 2), (0, 1), 2)
+    pictures = [next(batches).pictures for _ in range(4)]
     assert all(picture.shape == (2, HEIGHT, WIDTH, 3) for picture in pictures)
     assert not torch.equal(pictures[0], pictures[1])
+
+
+def test_what_a_window_shows_lies_where_it_is_said_to_lie(shop):
+    drawn = next(window_batches(shop.data, 40, np.random.default_rng(0)))
+    assert len(drawn.batch)
+    for number, bins, (colour, kind, *_) in zip(drawn.batch, drawn.bins, drawn.words, strict=True):
+        x, y = (bins / 200 * torch.tensor([WIDTH, HEIGHT]) - drawn.corners[number].flip(0) * CELL).round().int().tolist()
+        shown = drawn.pictures[number, y, x].float()
+        assert COLOURS[words.COLOURS[colour]][shown.argmax()] == max(COLOURS[words.COLOURS[colour]])
+        assert words.KINDS[kind] == "cube"
+    labelled = drawn.patches[..., 1] >= 0
+    assert labelled.any()
+    assert drawn.offsets[labelled].abs().max() < 20  # squares of 20 pixels around their points
+
