@@ -3,6 +3,7 @@
     python launch/train_planner.py data --folder data/planner
     python launch/train_planner.py train --data data/planner --folder runs/planner
     python launch/train_planner.py export --folder runs/planner --to agent/planner/tiny
+    python launch/train_planner.py evaluate --data data/planner
     python launch/train_planner.py adapt --base Qwen/Qwen3-VL-4B-Instruct --data data/planner --to runs/adapted
 
 Everything can be stopped with Ctrl-C and goes on where it was when it is called again.
@@ -17,6 +18,7 @@ from typing import Annotated
 
 import tyro
 from planner_training.adapt import Adapt
+from planner_training.evaluate import Evaluate
 from planner_training.snapshots import Snapshots, generate
 from rich.console import Console
 
@@ -112,6 +114,7 @@ Command = (
     Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Adapt, tyro.conf.subcommand("adapt")]
 )
 

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-PATCH, MERGE = 16, 2
+PATCH, MERGE = 10, 4  # small things are two or three patches wide
 CELL = PATCH * MERGE  # pixels of the picture for each visual token
 WIDTH, HEIGHT = 640, 480
 CELLS = HEIGHT // CELL, WIDTH // CELL  # rows and columns of visual tokens
 PLACE_SCALE = 0.25  # of the waves that tell a patch where it is
-NEAR = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))  # where heads of the vision tower look at first: rows, columns
+NEAR = ((-1, 0), (0, -1), (1, 0), (0, 1))  # where heads of the vision tower look at first: rows, columns
 NEARNESS = (5.0, 4.0, 3.0)  # how sharply, for the three highest frequencies of a head: the field repeats far outside
 
 
 def configuration(vocabulary: int, ids: dict[str, int]) -> Qwen3VLConfig:
-    """About 8 million parameters. Pictures come as the camera takes them; a token stands for 32 by 32 pixels.
+    """About 11 million parameters. Pictures come as the camera takes them; a token stands for 40 by 40 pixels.
 
     Args:
         vocabulary: number of tokens.
         ids: of the tokens `image`, `video`, `vision_start`, `vision_end`, `end`, `pad`.
     """
     vision = {
-        "depth": 6, "hidden_size": 192, "intermediate_size": 576, "num_heads": 6, "patch_size": PATCH,
+        "depth": 6, "hidden_size": 128, "intermediate_size": 512, "num_heads": 4, "patch_size": PATCH,
         "spatial_merge_size": MERGE, "temporal_patch_size": 1, "out_hidden_size": 256,
         "num_position_embeddings": 32 * 32, "deepstack_visual_indexes": [],
     }
@@ -46,7 +47,7 @@ def build(config: Qwen3VLConfig, number_ids: list[int], seed: int = 0) -> Qwen3V
     """A model with random weights, float32, that begins in some order: what is near is alike.
 
     Numbers and places begin as waves, the first layer as coarse to fine patterns of light and colour (a cosine
-    transform), and most heads of the vision tower look at the patch itself or beside it, as a convolution does
+    transform), and most heads of the vision tower look beside their patch, as a convolution does
     (d'Ascoli et al. 2021, ConViT).
 
     Args:
@@ -65,8 +66,8 @@ def build(config: Qwen3VLConfig, number_ids: list[int], seed: int = 0) -> Qwen3V
         places += torch.cat([row.repeat_interleave(side, 0), row.repeat(side, 1)], 1)
         proj = model.model.visual.patch_embed.proj
         proj.weight.copy_(cosine_patterns(proj.weight.shape[0]).view_as(proj.weight))
-        for block in model.model.visual.blocks:
-            _look_near(block.attn)
+        for number, block in enumerate(model.model.visual.blocks):
+            _look_near(block.attn, NEAR[number % len(NEAR) :] + NEAR[: number % len(NEAR)])
         model.model.visual.merger.linear_fc2.weight *= 0.1  # it begins by saying little
     return model
 
@@ -86,12 +87,12 @@ def cosine_patterns(count: int) -> torch.Tensor:
     return torch.cat([found, rest])
 
 
-def _look_near(attention: torch.nn.Module) -> None:
+def _look_near(attention: torch.nn.Module, offsets: Sequence[tuple[int, int]]) -> None:
     """Set biases of queries and keys so that a head attends to one offset, whatever is there; one head stays free."""
     width = attention.head_dim
     frequencies = 1.0 / (10000 ** (torch.arange(0, width // 2, 2) / (width // 2)))
     query, key, _ = attention.qkv.bias.view(3, attention.num_heads, width)
-    for head, offset in enumerate(NEAR[: attention.num_heads - 1]):
+    for head, offset in enumerate(offsets[: attention.num_heads - 1]):
         for k, strength in enumerate(NEARNESS):
             size = math.sqrt(strength / attention.scaling)
             for axis, shift in enumerate(offset):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,17 @@ class Training:
         schedule: how long.
         folder: for `checkpoint.pt` and `log.csv`; a checkpoint that is there is gone on from.
         say: told each line of figures.
+        gentle: weights that AdamW changes at a share of the rate, whatever the schedule says of matrices: those right
+            before a sharp loss, and those with very many inputs.
     """
 
     def __init__(self, modules: dict[str, nn.Module], schedule: Schedule, folder: Path,
-                 say: Callable[[str], None] = lambda words: None):
+                 say: Callable[[str], None] = lambda words: None, gentle: Mapping[nn.Parameter, float] | None = None):
         self._modules, self._schedule, self._folder, self._say = modules, schedule, folder, say
         folder.mkdir(parents=True, exist_ok=True)
         weights = [p for module in modules.values() for p in module.parameters() if p.requires_grad]
         self._weights = list({id(p): p for p in weights}.values())
-        self._optimisers = _optimisers(self._weights, _tables(modules.values()), schedule)
+        self._optimisers = _optimisers(self._weights, _tables(modules.values()), dict(gentle or {}), schedule)
         self._rates = [group["lr"] for optimiser in self._optimisers for group in optimiser.param_groups]
         self.step = 0
         self._load()
@@ -147,15 +151,20 @@ def _tables(modules: Iterable[nn.Module]) -> set[int]:
     return {id(weight) for part in parts for weight in part.parameters()}
 
 
-def _optimisers(weights: list[nn.Parameter], tables: set[int], schedule: Schedule) -> list[torch.optim.Optimizer]:
+def _optimisers(
+    weights: list[nn.Parameter], tables: set[int], gentle: Mapping[nn.Parameter, float], schedule: Schedule
+) -> list[torch.optim.Optimizer]:
     """Muon (Jordan 2024) for matrices between layers, in AdamW's scale of rates; AdamW for the rest."""
-    between = [p for p in weights if p.ndim == 2 and id(p) not in tables] if schedule.muon else []
-    taken = {id(p) for p in between}
+    apart = tables | {id(p) for p in gentle}
+    between = [p for p in weights if p.ndim == 2 and id(p) not in apart] if schedule.muon else []
+    taken = {id(p) for p in (*between, *gentle)}
     rest = [p for p in weights if id(p) not in taken]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": schedule.decay},
         {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        *({"params": [p], "weight_decay": schedule.decay, "lr": schedule.rate * share} for p, share in gentle.items()),
     ]
+    groups = [group for group in groups if group["params"]]
     adam = torch.optim.AdamW(groups, lr=schedule.rate, betas=(0.9, 0.98))
     if not between:
         return [adam]

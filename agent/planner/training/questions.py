@@ -12,6 +12,7 @@ from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.terse import terse
 from tandem.agent.planner.training import samples
 from tandem.agent.planner.training.chat import Tokens, lay_out
+from tandem.agent.planner.training.codes import Slots
 from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.language import Batch, collate
 from tandem.agent.planner.training.samples import Sample
@@ -21,7 +22,7 @@ from tandem.agent.planner.training.views import Views
 
 LONGEST = 640  # tokens: what is longer is left out
 POOLED = 16  # batches that are sorted by length together, so that little is padded
-MIX: Mapping[str, float] = {"perceive": 0.4375, "plan": 0.5, "judge": 0.0625}
+MIX: Mapping[str, float] = {"perceive": 0.375, "plan": 0.5625, "judge": 0.0625}
 BLANK = np.zeros((1, 1, 3), np.uint8)  # stands for a picture of which there is a glimpse
 
 Asked = tuple[Sample, tuple[Glimpse, ...]]
@@ -87,8 +88,11 @@ def language_batches(
 
 
 def _perceive(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked:
+    """Things in the order of the cells that they lie in: what comes next is then what is seen next."""
     record, glimpse = views.one(rng)
-    return samples.perceive(BLANK, record["things"], canvas), (glimpse,)
+    slots = Slots(record["things"])
+    things = [record["things"][k] for k in slots.kept[np.argsort(slots.index)]]
+    return samples.perceive(BLANK, things, canvas, as_given=True), (glimpse,)
 
 
 def _plan(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked | None:

@@ -38,6 +38,7 @@ from tandem.agent.planner.training.windows import Windows, held_out, whole_batch
 
 CHECKED = 96  # held-out samples of each kind
 LOOKED_AT = 8  # pictures at a time
+REMEMBERED = 8000  # pictures, 154 kB each
 Say = Callable[[str], None]
 
 
@@ -149,8 +150,7 @@ def _learn_densely(
 
 def learn_to_think(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
     """All prompts, with imagined pictures."""
-    mix = {"perceive": 0.4375, "plan": 0.4375, "recite": 0.0625, "judge": 0.0625}
-    _learn_language(shop, "think", mix, schedule, batch, say, _imagination)
+    _learn_language(shop, "think", MIX, schedule, batch, say, _imagination)
 
 
 def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
@@ -205,15 +205,15 @@ def _remember(shop: Workshop, held: bool, say: Say) -> np.ndarray:
     path = shop.folder / f"codes-{'held-out' if held else 'trained'}.npy"
     shards = Sources.of(shop.data, held_out=held).pictures
     eyes = shop.eyes()
-    shape = (len(shards), CELLS[0] * CELLS[1], eyes.tower.config.out_hidden_size)
+    shape = (min(len(shards), REMEMBERED), CELLS[0] * CELLS[1], eyes.tower.config.out_hidden_size)
     if path.exists() and (kept := np.load(path, mmap_mode="r")).shape == shape:
         return kept
     partial_path = path.with_suffix(".partial")
     codes = np.lib.format.open_memmap(partial_path, "w+", np.float16, shape)
-    for first in range(0, len(shards), LOOKED_AT):
+    for first in range(0, shape[0], LOOKED_AT):
         if first % (100 * LOOKED_AT) == 0:
-            say(f"looking at pictures: {first}/{len(shards)}")
-        numbers = range(first, min(first + LOOKED_AT, len(shards)))
+            say(f"looking at pictures: {first}/{shape[0]}")
+        numbers = range(first, min(first + LOOKED_AT, shape[0]))
         pictures = torch.from_numpy(np.stack([shards.picture(k) for k in numbers])).to(shop.device)
         with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):
             seen, _ = eyes(pictures, torch.zeros(len(pictures), 2, dtype=torch.long, device=shop.device))

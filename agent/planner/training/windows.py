@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,15 @@ import cv2
 import numpy as np
 import torch
 
-from tandem.agent.planner.training.architecture import CELL, CELLS, HEIGHT, PATCH, WIDTH
+from tandem.agent.planner.training.architecture import CELL, CELLS, HEIGHT, MERGE, PATCH, WIDTH
 from tandem.agent.planner.training.augment import MIRROR, tone
 from tandem.agent.planner.training.codes import BINS, PER_CELL, Slots
 from tandem.agent.planner.training.shards import Shards
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.words import split_name
 
-SIDE = 5  # cells of a window, each way
-BANK, FRESH = 800, 8  # pictures that are cut from, and how many of them are exchanged with each batch
+SIDES = (3, 3, 3, 4)  # cells of a window, each way, batch by batch: shapes need little around them, whereabouts more
+BANK, FRESH = 800, 4  # pictures that are cut from, and how many of them are exchanged with each batch
 MAX_SHIFT, MAX_SCALE = 0.012, 0.03  # shares of the picture; whether a thing is in reach must stay true
 CUT_PX = 12  # a thing whose point is that near to a window's edge is not asked for
 NOTHING = 255
@@ -75,17 +76,18 @@ class Known:
 
 
 def window_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator[Windows]:
-    """Windows around things."""
+    """Windows around things: `size` small ones, or fewer larger ones that have as many patches."""
     shards = Sources.of(folder).pictures
     bank = [_with_things(shards, rng) for _ in range(BANK // 8)]
-    while True:
+    for side in cycle(SIDES):
         for _ in range(FRESH):
             fresh = _with_things(shards, rng)
             if len(bank) < BANK:
                 bank.append(fresh)
             else:
                 bank[rng.integers(BANK)] = fresh
-        yield collate([_window(bank[rng.integers(len(bank))], rng) for _ in range(size)])
+        count = max(1, size * min(SIDES) ** 2 // side**2)
+        yield collate([_window(bank[rng.integers(len(bank))], side, rng) for _ in range(count)])
 
 
 def whole_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator[Windows]:
@@ -120,19 +122,19 @@ def _variation(rng: np.random.Generator) -> np.ndarray:
     return matrix
 
 
-def _window(known: Known, rng: np.random.Generator) -> tuple:
+def _window(known: Known, side: int, rng: np.random.Generator) -> tuple:
     """One around a thing; small and rare things are preferred."""
     matrix = _variation(rng)
-    weights = np.array([_weight(thing["name"]) for thing in known.things])
+    weights = np.array([_weight(thing["name"], side) for thing in known.things])
     thing = known.things[rng.choice(len(weights), p=weights / weights.sum())]
     x, y = _moved(np.array([[thing["u"], thing["v"]]]), matrix)[0]
-    cell = np.array([y, x]) // CELL - rng.integers(1, SIDE - 1, 2)
-    corner = np.clip(cell, 0, np.array(CELLS) - SIDE).astype(int)
-    return _cut(known, matrix, (int(corner[0]), int(corner[1])), (SIDE, SIDE), rng)
+    cell = np.array([y, x]) // CELL - rng.integers(1, side - 1, 2)
+    corner = np.clip(cell, 0, np.array(CELLS) - side).astype(int)
+    return _cut(known, matrix, (int(corner[0]), int(corner[1])), (side, side), rng)
 
 
-def _weight(name: str) -> float:
-    return 0.35 if name.endswith(LARGE) else 2.0 if name in PARTS or name.endswith(RARE) else 1.0
+def _weight(name: str, side: int) -> float:
+    return (0.35 if side > min(SIDES) else 0.08) if name.endswith(LARGE) else 2.0 if name in PARTS or name.endswith(RARE) else 1.0
 
 
 def _moved(shares: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -164,7 +166,7 @@ def _middles(start: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     """(P, 2) middles of patches in pixels of the picture, in the processor's order."""
     rows, columns = np.indices(grid)
     middles = np.stack([columns, rows], -1) * PATCH + PATCH / 2 + start
-    return middles.reshape(grid[0] // 2, 2, grid[1] // 2, 2, 2).transpose(0, 2, 1, 3, 4).reshape(-1, 2)
+    return middles.reshape(grid[0] // MERGE, MERGE, grid[1] // MERGE, MERGE, 2).transpose(0, 2, 1, 3, 4).reshape(-1, 2)
 
 
 def _shown(known: Known, matrix: np.ndarray, start: np.ndarray, grid: tuple[int, int]) -> np.ndarray:

@@ -192,7 +192,8 @@ def test_what_a_window_shows_lies_where_it_is_said_to_lie(shop):
     drawn = next(window_batches(shop.data, 40, np.random.default_rng(0)))
     assert len(drawn.batch)
     for number, bins, (colour, kind, *_) in zip(drawn.batch, drawn.bins, drawn.words, strict=True):
-        x, y = (bins / 200 * torch.tensor([WIDTH, HEIGHT]) - drawn.corners[number].flip(0) * CELL).round().int().tolist()
+        at = bins / 200 * torch.tensor([WIDTH, HEIGHT]) - drawn.corners[number].flip(0) * CELL
+        x, y = at.round().int().tolist()
         shown = drawn.pictures[number, y, x].float()
         assert COLOURS[words.COLOURS[colour]][shown.argmax()] == max(COLOURS[words.COLOURS[colour]])
         assert words.KINDS[kind] == "cube"
