@@ -54,7 +54,9 @@ class Train:
     """What `data` generated."""
     folder: Path = Path("runs/planner")
     """Checkpoints and logs."""
-    see: int = 4000
+    start: Path | None = None
+    """An exported checkpoint to go on from, such as agent/planner/tiny; random weights if left out."""
+    see: int = 14000
     """Steps of the vision tower on windows of pictures; 0 leaves a stage as it is."""
     survey: int = 600
     """Steps of the same on whole pictures."""
@@ -82,7 +84,7 @@ class Train:
         device = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         if device not in ("cpu", "cuda"):
             raise InvalidOption(f"--device must be auto, cpu or cuda, got {self.device!r}")
-        shop = stages.Workshop(self.data, self.folder, device, self.seed, self.workers, self.compiled)
+        shop = stages.Workshop(self.data, self.folder, device, self.seed, self.workers, self.compiled, self.start)
         stages.learn_words(shop)
         for name, learn in _STAGES.items():
             if steps := getattr(self, name):

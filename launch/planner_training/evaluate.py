@@ -107,7 +107,9 @@ def _answered(model: Model, sources: Sources, count: int, rng: np.random.Generat
     return table
 
 
-def _plans(sources: Sources, canvas: Canvas, count: int, rng: np.random.Generator) -> Iterator[tuple[str, samples.Sample]]:
+def _plans(
+    sources: Sources, canvas: Canvas, count: int, rng: np.random.Generator
+) -> Iterator[tuple[str, samples.Sample]]:
     made = 0
     while made < count:
         record = sources.any_record(rng)

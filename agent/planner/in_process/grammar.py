@@ -1,8 +1,8 @@
 """The grammar of an answer: which tokens may come next, and which text must.
 
 Forced text is appended as tokens of its own, but only as far as whatever may follow leaves its tokens alone: of
-`"red ` before `cube` or `bin` the space is left to the model, whose vocabulary has ` cube` as one token. So the model
-reads the tokens it was trained on.
+`"red ` before `cube` or `bin` the space is left to the model, whose vocabulary has ` cube` as one token, and `red `,
+too, where `red cube` was added to it as one. So the model reads the tokens it was trained on.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Grammars:
         self._stable: dict[tuple[str, str], list[int]] = {}
         self.control = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
         self.longest_token = max(map(len, tokenizer.get_vocab()))
+        self._added = [added.content for added in tokenizer.added_tokens_decoder.values() if not added.special]
         self.text_only = bitmask(vocabulary, forbidden=self.control)
         self._probes = {char: ids[0] for char in _PROBES if len(ids := self._encode(char)) == 1}
 
@@ -62,8 +63,17 @@ class Grammars:
                 longer = self._encode(text + char)
                 while tokens != longer[: len(tokens)]:
                     tokens = tokens[:-1]
-            self._stable[key] = tokens
+            self._stable[key] = self._before_longer(tokens, text)
         return self._stable[key]
+
+    def _before_longer(self, tokens: list[int], text: str) -> list[int]:
+        """The tokens before the first at which a word that was added to the vocabulary could begin and go on."""
+        start = 0
+        for count, token in enumerate(tokens):
+            if any(len(word) > len(text) - start and word.startswith(text[start:]) for word in self._added):
+                return tokens[:count]
+            start += len(self.tokenizer.decode([token]))
+        return tokens
 
     def allowed_chars(self, mask: torch.Tensor) -> str:
         """The characters, out of the common ones, that a bitmask allows as tokens of their own."""

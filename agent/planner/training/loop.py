@@ -14,8 +14,6 @@ import torch
 from torch import nn
 
 
-
-
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast.

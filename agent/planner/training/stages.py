@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import Qwen3VLForConditionalGeneration
 
@@ -35,6 +37,7 @@ from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.streams import side_by_side
 from tandem.agent.planner.training.views import Imagined, Remembered, Views
 from tandem.agent.planner.training.windows import Windows, held_out, whole_batches, window_batches
+from tandem.bridge.contract import InvalidOption
 
 CHECKED = 96  # held-out samples of each kind
 LOOKED_AT = 8  # pictures at a time
@@ -53,6 +56,7 @@ class Workshop:
         seed: of what is drawn; the present step is added when one goes on.
         workers: processes that make batches; 0 makes them between steps.
         compiled: fuse operations with `torch.compile`.
+        start: folder of an exported checkpoint whose words and weights training goes on from; None begins with nothing.
     """
 
     data: Path
@@ -61,6 +65,7 @@ class Workshop:
     seed: int = 0
     workers: int = 0
     compiled: bool = False
+    start: Path | None = None
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -68,10 +73,13 @@ class Workshop:
         return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
 
     def new_model(self) -> Qwen3VLForConditionalGeneration:
-        """With random weights."""
+        """With random weights, or those of `start`."""
         known = self.tokenizer
         config = configuration(known.get_vocab_size(), words.ids(known))
-        return build(config, [known.token_to_id(number) for number in words.NUMBERS], self.seed).to(self.device)
+        model = build(config, [known.token_to_id(number) for number in words.NUMBERS], self.seed)
+        if self.start is not None:
+            _begin_with(model, self.start)
+        return model.to(self.device)
 
     def eyes(self) -> Eyes:
         """As `learn_to_survey` left them."""
@@ -97,6 +105,10 @@ def learn_words(shop: Workshop, count: int = 2500, vocabulary: int = 2560) -> No
     path = shop.folder / "tokenizer.json"
     if path.exists():
         return
+    shop.folder.mkdir(parents=True, exist_ok=True)
+    if shop.start is not None:
+        shutil.copy(shop.start / "tokenizer.json", path)
+        return
     rng, sources = np.random.default_rng(shop.seed), Sources.of(shop.data)
     canvas = samples.canvas_of(family_of("qwen3_vl"), (WIDTH, HEIGHT))
     texts: list[str] = []
@@ -106,12 +118,20 @@ def learn_words(shop: Workshop, count: int = 2500, vocabulary: int = 2560) -> No
         drawn += [sample for sample in (samples.plan(record, canvas, rng),) if sample]
         texts += [text for s in drawn for text in (*s.question.parts, s.answer) if isinstance(text, str)]
         texts += [drawn[0].question.system] if len(texts) < 20 else []
-    shop.folder.mkdir(parents=True, exist_ok=True)
     words.train(texts, vocabulary).save(str(path))
 
 
+def _begin_with(model: Qwen3VLForConditionalGeneration, folder: Path) -> None:
+    """Take the weights of an exported checkpoint; `InvalidOption` if it is of another architecture."""
+    path = folder / "model.safetensors"
+    try:
+        model.load_state_dict({"lm_head.weight": model.lm_head.weight, **load_file(path)})
+    except (OSError, RuntimeError) as reason:
+        raise InvalidOption(f"{path} is no checkpoint to begin with: {str(reason)[:300]}") from reason
+
+
 def learn_to_see(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
-    """What things are and where, from windows; twice as many in a batch."""
+    """What things are and where, from windows; twice as many small ones in a batch."""
     _learn_densely(shop, "see", schedule, partial(window_batches, shop.data, 2 * batch), say)
 
 
@@ -144,7 +164,9 @@ def _learn_densely(
     def check() -> dict[str, float]:
         return _mean([loss_of(drawn)[1] for drawn in held_out(shop.data, CHECKED)])
 
-    training = Training({"tower": tower, "head": head}, schedule, shop.folder / stage, say)
+    merger = tower.merger
+    gentle = {merger.linear_fc1.weight: 0.1, merger.linear_fc2.weight: 0.02, head.read.weight: 1.0}
+    training = Training({"tower": tower, "head": head}, schedule, shop.folder / stage, say, gentle)
     training.run(side_by_side(make, (shop.seed, 1, training.step), shop.workers), loss_of, check)
 
 

@@ -12,17 +12,23 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Qwen2TokenizerFast
 
+from tandem.agent.planner.training.words import COLOURS, KINDS
+
 END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 VISION_START, VISION_END, IMAGE, VIDEO = "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"
 SPECIAL = (END, START, STOP, VISION_START, VISION_END, IMAGE, VIDEO)
 NUMBERS = tuple(str(number) for number in range(1000))
 GLUE = (
-    '{"things":[', '{"name":"', '","point":[', '],"where":"', '"},', '"}]}', '[]}', ']}},', ']}}]}', ']}}',
+    '{"things":[', '{"name":"', '"},{"name":"', '","point":[', '],"where":"', '"},', '"}]}', '[]}', ']}},', ']}}]}',
+    ']}}',
     '{"feasible":true,"steps":[', '{"feasible":false,"reason":"', '{"skill":"', '","object":{"name":"',
     '","object":"', '","target":{"name":"', ']},"target":{"name":"', '"}', '{"evidence":"', '","verdict":"',
     "\n- ", " at [", "], ",
 )
-PHRASES = ("on the table", "in the", "on the")  # said of every thing; words of their own where they stand alone
+PHRASES = ("on the table", "out of reach", "in the gripper", "in the ", "on the ", "stack_on")
+COLOURED = ("cube", "cylinder", "brick", "block", "bin", "peg", "socket", "parcel", "drawer", "drawer handle")
+NAMES = (*KINDS, *(f"{colour} {kind}" for colour in COLOURS[1:] for kind in COLOURED))
+"""A name is one word: whether a thing is there is then a matter of one look."""
 _WORDS = Regex(r"\d{1,3}| ?[A-Za-z]+|\s+(?!\S)|\s| ?[^\sA-Za-z\d]+")
 
 
@@ -33,14 +39,15 @@ def train(texts: Iterable[str], vocabulary: int = 3072) -> Tokenizer:
         pre_tokenizers.Split(_WORDS, "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])
     tokenizer.decoder = decoders.ByteLevel()
+    whole = (*SPECIAL, *NUMBERS, *GLUE, *PHRASES, *NAMES)
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary - len(SPECIAL) - len(NUMBERS) - len(GLUE) - len(PHRASES), show_progress=False,
+        vocab_size=vocabulary - len(whole), show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=[],
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_special_tokens([AddedToken(word, special=True, normalized=False) for word in SPECIAL])
-    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in (*NUMBERS, *GLUE)])
-    tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=False) for word in PHRASES])
+    tokenizer.add_tokens([AddedToken(word, normalized=False) for word in (*NUMBERS, *GLUE, *PHRASES)])
+    tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=False) for word in NAMES])
     return tokenizer
 
 

@@ -23,10 +23,11 @@ from tandem.agent.planner.training.shards import Shards
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.words import split_name
 
-SIDES = (3, 3, 3, 4)  # cells of a window, each way, batch by batch: shapes need little around them, whereabouts more
+SIDES = (2, 2, 2, 4, 2, 2, 2, 8)  # cells of a window, each way, batch by batch: shapes need little around them
 BANK, FRESH = 800, 4  # pictures that are cut from, and how many of them are exchanged with each batch
 MAX_SHIFT, MAX_SCALE = 0.012, 0.03  # shares of the picture; whether a thing is in reach must stay true
-CUT_PX = 12  # a thing whose point is that near to a window's edge is not asked for
+CUT_PX = (16, 12), (16, 28)  # a thing whose point is that near to a window's edge, x and y, low and high, is cut off
+BELOW_PX = 8  # a point is on top of a thing: its middle is a little lower
 NOTHING = 255
 LARGE, RARE = (" bin", "mat", "conveyor", "cabinet", "tray"), ("slot", "peg", "socket", "button", "fixture", "handle")
 PARTS = ("gear", "hex nut", "bushing", "pin", "bracket", "plate")
@@ -128,8 +129,8 @@ def _window(known: Known, side: int, rng: np.random.Generator) -> tuple:
     weights = np.array([_weight(thing["name"], side) for thing in known.things])
     thing = known.things[rng.choice(len(weights), p=weights / weights.sum())]
     x, y = _moved(np.array([[thing["u"], thing["v"]]]), matrix)[0]
-    cell = np.array([y, x]) // CELL - rng.integers(1, side - 1, 2)
-    corner = np.clip(cell, 0, np.array(CELLS) - side).astype(int)
+    middle = np.array([y + BELOW_PX, x]) / CELL + rng.uniform(-0.25, 0.25, 2) * (side - 1)
+    corner = np.clip(np.round(middle - side / 2), 0, np.array(CELLS) - side).astype(int)
     return _cut(known, matrix, (int(corner[0]), int(corner[1])), (side, side), rng)
 
 
@@ -206,5 +207,5 @@ def _within(
     low = np.array([corner[1], corner[0]]) * CELL
     high = low + np.array([cells[1], cells[0]]) * CELL
     free_low, free_high = low == 0, high == (WIDTH, HEIGHT)  # the picture itself ends there
-    clear = ((pixels >= low + CUT_PX) | free_low).all(1) & ((pixels < high - CUT_PX) | free_high).all(1)
+    clear = ((pixels >= low + CUT_PX[0]) | free_low).all(1) & ((pixels < high - CUT_PX[1]) | free_high).all(1)
     return (row * cells[1] + column) * PER_CELL + which, inside, clear
