@@ -63,7 +63,7 @@ class Grammars:
                 longer = self._encode(text + char)
                 while tokens != longer[: len(tokens)]:
                     tokens = tokens[:-1]
-            self._stable[key] = self._before_longer(tokens, text)
+            self._stable[key] = self._before_longer(tokens, text) if follow else tokens
         return self._stable[key]
 
     def _before_longer(self, tokens: list[int], text: str) -> list[int]:

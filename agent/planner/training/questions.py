@@ -12,7 +12,6 @@ from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.terse import terse
 from tandem.agent.planner.training import samples
 from tandem.agent.planner.training.chat import Tokens, lay_out
-from tandem.agent.planner.training.codes import Slots
 from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.language import Batch, collate
 from tandem.agent.planner.training.samples import Sample
@@ -88,11 +87,9 @@ def language_batches(
 
 
 def _perceive(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked:
-    """Things in the order of the cells that they lie in: what comes next is then what is seen next."""
+    """Things from left to right: what comes next is then a matter of one coordinate."""
     record, glimpse = views.one(rng)
-    slots = Slots(record["things"])
-    things = [record["things"][k] for k in slots.kept[np.argsort(slots.index)]]
-    return samples.perceive(BLANK, things, canvas, as_given=True), (glimpse,)
+    return samples.perceive(BLANK, record["things"], canvas), (glimpse,)
 
 
 def _plan(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked | None:
