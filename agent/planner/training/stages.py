@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class Workshop:
         seed: of what is drawn; the present step is added when one goes on.
         workers: processes that make batches; 0 makes them between steps.
         compiled: fuse operations with `torch.compile`.
-        start: folder of an exported checkpoint whose words and weights training goes on from; None begins with nothing.
+        start: folder of an exported checkpoint, whose words and weights training goes on from.
     """
 
     data: Path
@@ -137,7 +137,8 @@ def learn_to_see(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> No
 
 def learn_to_survey(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
     """The same on whole pictures, after `learn_to_see`; a sixth as many in a batch."""
-    _learn_densely(shop, "survey", schedule, partial(whole_batches, shop.data, max(1, batch // 6)), say, after="see")
+    make = partial(whole_batches, shop.data, max(1, batch // 6))
+    _learn_densely(shop, "survey", _milder(schedule), make, say, after="see")
 
 
 def _learn_densely(
@@ -178,7 +179,12 @@ def learn_to_think(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> 
 def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
     """All prompts, with what the eyes of `learn_to_survey` make of real pictures, after `learn_to_think`."""
     remembered = {held: _remember(shop, held, say) for held in (False, True)}
-    _learn_language(shop, "look", MIX, schedule, batch, say, partial(_memory, remembered), after="think")
+    _learn_language(shop, "look", MIX, _milder(schedule), batch, say, partial(_memory, remembered), after="think")
+
+
+def _milder(schedule: Schedule) -> Schedule:
+    """For weights that have learned already."""
+    return replace(schedule, rate=0.3 * schedule.rate, muon=0.3 * schedule.muon, warm=min(20, schedule.warm))
 
 
 def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:

@@ -135,7 +135,9 @@ def _window(known: Known, side: int, rng: np.random.Generator) -> tuple:
 
 
 def _weight(name: str, side: int) -> float:
-    return (0.35 if side > min(SIDES) else 0.08) if name.endswith(LARGE) else 2.0 if name in PARTS or name.endswith(RARE) else 1.0
+    if name.endswith(LARGE):
+        return 0.35 if side > min(SIDES) else 0.08
+    return 2.0 if name in PARTS or name.endswith(RARE) else 1.0
 
 
 def _moved(shares: np.ndarray, matrix: np.ndarray) -> np.ndarray:
