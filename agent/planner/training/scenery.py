@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from tandem.agent.planner.training.words import COLOURS
 
 RECOLOURED, MIRRORED = 0.7, 0.5
+THINNED, SCATTERED = 0.6, 0.4
 SIDED = ("conveyor",)  # tasks whose order of steps depends on where things are
 _COLOUR = re.compile(rf"\b({'|'.join(COLOURS[1:])})\b")
 
@@ -25,6 +26,16 @@ def varied_record(record: Mapping[str, Any], rng: np.random.Generator) -> dict[s
     if rng.random() < MIRRORED and record["task"] not in SIDED:
         made["things"] = [{**thing, "u": 1 - thing["u"]} for thing in made["things"]]
     return made
+
+
+def scattered(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> list[Mapping[str, Any]]:
+    """Some of the things, perhaps in places of chance, from left to right."""
+    made = list(things)
+    if rng.random() < THINNED:
+        made = [thing for thing in made if rng.random() < rng.uniform(0.1, 1.0)] or made[:1]
+    if rng.random() < SCATTERED:
+        made = [{**thing, "u": rng.uniform(0.01, 0.99), "v": rng.uniform(0.1, 0.95)} for thing in made]
+    return sorted(made, key=lambda thing: (thing["u"], thing["v"]))
 
 
 def _reworded(value: Any, say) -> Any:

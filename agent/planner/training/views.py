@@ -10,7 +10,7 @@ import numpy as np
 
 from tandem.agent.planner.training.codes import Slots
 from tandem.agent.planner.training.glimpse import Glimpse, imagined
-from tandem.agent.planner.training.scenery import varied_record
+from tandem.agent.planner.training.scenery import scattered, varied_record
 from tandem.agent.planner.training.shards import Shards
 from tandem.agent.planner.training.sources import Sources
 
@@ -40,8 +40,11 @@ class Imagined:
     vary: bool = True
 
     def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
-        """See `Views`."""
-        return self._see(self.sources.any_record(rng), rng, int(rng.integers(2**32)))
+        """See `Views`. Often fewer things than there were, and elsewhere: few and far apart are told most easily."""
+        record = self.sources.any_record(rng)
+        if self.vary:
+            record = {**record, "things": scattered(record["things"], rng)}
+        return self._see(record, rng, int(rng.integers(2**32)))
 
     def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
         """See `Views`."""

@@ -9,7 +9,7 @@ from tandem.agent.planner.families.registry import family_of
 from tandem.agent.planner.scene import Scene
 from tandem.agent.planner.steps import read_plan
 from tandem.agent.planner.training import samples
-from tandem.agent.planner.training.scenery import varied_record
+from tandem.agent.planner.training.scenery import scattered, varied_record
 from tandem.agent.planner.training.words import COLOURS, split_name, split_where
 from tandem.agent.planner.validation import mistake
 from tandem.bridge.contract import SKILLS
@@ -91,3 +91,13 @@ def test_a_record_in_other_colours_tells_the_same_story(seed):
     assert varied["steps"][1] == {"skill": "place", "object": names["blue brick"], "target": names["blue bin"]}
     moved = {round(thing["u"] + other["u"], 6) for thing, other in zip(RECORD["things"], varied["things"], strict=True)}
     assert moved == {1.0} or all(a["u"] == b["u"] for a, b in zip(RECORD["things"], varied["things"], strict=True))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_scattered_things_are_some_of_those_there_were_from_left_to_right(seed):
+    made = scattered(RECORD["things"], np.random.default_rng(seed))
+    assert made
+    assert [thing["u"] for thing in made] == sorted(thing["u"] for thing in made)
+    told = {(thing["name"], thing["where"]) for thing in made}
+    assert told <= {(thing["name"], thing["where"]) for thing in RECORD["things"]}
+    assert all(0 <= thing["u"] < 1 and 0 <= thing["v"] < 1 for thing in made)
