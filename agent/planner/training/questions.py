@@ -18,6 +18,7 @@ from tandem.agent.planner.training.samples import Sample
 from tandem.agent.planner.training.scenery import varied_record
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.views import Views
+from tandem.agent.planner.training.words import name_rank
 
 LONGEST = 640  # tokens: what is longer is left out
 POOLED = 16  # batches that are sorted by length together, so that little is padded
@@ -87,9 +88,10 @@ def language_batches(
 
 
 def _perceive(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked:
-    """Things from left to right: what comes next is then a matter of one coordinate."""
+    """Things in the order of their names: what comes next is then a matter of what is there, and not of where."""
     record, glimpse = views.one(rng)
-    return samples.perceive(BLANK, record["things"], canvas), (glimpse,)
+    things = sorted(record["things"], key=lambda thing: (name_rank(thing["name"]), thing["u"], thing["v"]))
+    return samples.perceive(BLANK, things, canvas, as_given=True), (glimpse,)
 
 
 def _plan(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked | None:

@@ -57,9 +57,14 @@ def scene_of(things: Sequence[Mapping[str, Any]], rng: np.random.Generator | Non
     return Scene(tuple(made))
 
 
-def perceive(picture: np.ndarray, things: Sequence[Mapping[str, Any]], canvas: Canvas) -> Sample:
-    """Everything that is there."""
-    return Sample(prompting.perceive(Picture(CAMERA, picture), canvas), compact(scene_of(things).value(canvas)))
+def perceive(
+    picture: np.ndarray, things: Sequence[Mapping[str, Any]], canvas: Canvas, *, as_given: bool = False
+) -> Sample:
+    """Everything that is there, from left to right, or in the order that is given. A reader takes it in any order."""
+    answer = scene_of(things).value(canvas)
+    if as_given:
+        answer = {"things": [value for thing in things for value in scene_of([thing]).value(canvas)["things"]]}
+    return Sample(prompting.perceive(Picture(CAMERA, picture), canvas), compact(answer))
 
 
 def plan(record: Mapping[str, Any], canvas: Canvas, rng: np.random.Generator) -> Sample | None:

@@ -35,13 +35,13 @@ from tandem.agent.planner.training.mind import Mind
 from tandem.agent.planner.training.questions import MIX, Writer, language_batches
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.streams import side_by_side
-from tandem.agent.planner.training.views import Imagined, Remembered, Views
+from tandem.agent.planner.training.views import Either, Imagined, Remembered, Views
 from tandem.agent.planner.training.windows import Windows, held_out, whole_batches, window_batches
 from tandem.bridge.contract import InvalidOption
 
 CHECKED = 96  # held-out samples of each kind
 LOOKED_AT = 8  # pictures at a time
-REMEMBERED = 8000  # pictures, 154 kB each
+REMEMBERED = 4000  # pictures, 98 kB each
 Say = Callable[[str], None]
 
 
@@ -194,7 +194,8 @@ def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:
 
 def _memory(remembered: Mapping[bool, np.ndarray], folder: Path, held: bool) -> tuple[Sources, Views]:
     sources = Sources.of(folder, held_out=held)
-    return sources, Remembered(sources.pictures, remembered[held])
+    seen = Remembered(sources.pictures, remembered[held])
+    return sources, seen if held else Either((seen, Imagined(sources)))
 
 
 def _learn_language(

@@ -88,6 +88,25 @@ class Remembered:
         return Glimpse(np.arange(len(codes)), codes).thinned(rng)
 
 
+@dataclass(frozen=True, eq=False)
+class Either:
+    """One or the other, evenly: what is remembered is true, what is imagined never ends.
+
+    Attributes:
+        views: both.
+    """
+
+    views: tuple[Views, Views]
+
+    def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
+        """See `Views`."""
+        return self.views[rng.integers(2)].one(rng)
+
+    def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
+        """See `Views`."""
+        return self.views[rng.integers(2)].two(rng)
+
+
 def _consecutive(
     shards: Shards, rng: np.random.Generator, count: int | None = None
 ) -> tuple[Record, Record, int] | None:

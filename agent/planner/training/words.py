@@ -21,6 +21,12 @@ def split_name(name: str) -> tuple[int, int] | None:
     return (COLOURS.index(colour), KINDS.index(kind)) if kind in KINDS else None
 
 
+def name_rank(name: str) -> tuple[int, int]:
+    """A fixed order of names: by kind, then by colour; unknown names last."""
+    colour, kind = split_name(name) or (len(COLOURS), len(KINDS))
+    return kind, colour
+
+
 def split_where(where: str) -> tuple[int, int, int] | None:
     """Indices of the place, and of colour and kind of what a thing is in or on (0, -1 when there is none)."""
     if where in PLACES:
