@@ -31,11 +31,13 @@ def test_every_data_file_is_packed():
     patterns = TOOLS["setuptools"]["package-data"]
     files = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
     data = [path for path in files if path.suffix not in {".py", ".pyc", ".md"}]
-    left_out = [
-        str(path)
-        for path in data
-        if not any(path.match(pattern) for pattern in patterns.get(".".join(("tandem", *path.parent.parts)), ()))
-    ]
+    packed = {
+        found.relative_to(ROOT)
+        for package, globs in patterns.items()
+        for pattern in globs
+        for found in ROOT.joinpath(*package.split(".")[1:]).glob(pattern)
+    }
+    left_out = [str(path) for path in data if path not in packed]
     assert not left_out, f"Add to [tool.setuptools.package-data] in pyproject.toml, or the wheel lacks them: {left_out}"
 
 
