@@ -56,7 +56,8 @@ def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int, image: in
 
 
 def language_loss(
-    mind: Mind, head: torch.nn.Module, batch: Batch, numbers: torch.Tensor, *, dtype: torch.dtype = torch.bfloat16
+    mind: Mind, head: torch.nn.Module, batch: Batch, numbers: torch.Tensor, worth: torch.Tensor, *,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Mean loss per answered token, and figures.
 
@@ -65,22 +66,25 @@ def language_loss(
         head: from its states to words.
         batch: the samples.
         numbers: ids of the number words on the grid that coordinates are taught on, in order.
+        worth: float (V,) how much each word counts.
         dtype: that products are computed in.
     """
     rows, columns = torch.nonzero(batch.wanted[:, 1:] != IGNORE, as_tuple=True)
     truth = batch.wanted[rows, columns + 1]
     with torch.autocast(batch.ids.device.type, dtype=dtype):
         logits = head(mind(batch.ids, batch.places, batch.codes)[rows, columns]).float()
-    loss = _loss(logits, truth, batch.soft[rows], numbers)
+    loss = _loss(logits, truth, batch.soft[rows], numbers, worth)
     return loss, _figures(logits, truth, rows, len(batch.ids), numbers)
 
 
-def _loss(logits: torch.Tensor, truth: torch.Tensor, soft: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+def _loss(
+    logits: torch.Tensor, truth: torch.Tensor, soft: torch.Tensor, numbers: torch.Tensor, worth: torch.Tensor
+) -> torch.Tensor:
     order = torch.full((logits.shape[-1],), -1, dtype=torch.long, device=logits.device)
     order[numbers] = torch.arange(len(numbers), device=logits.device)
     is_number = order[truth] >= 0
     perceived = soft & is_number
-    weights = torch.where(is_number & ~soft, COPIED, 1.0)
+    weights = torch.where(is_number & ~soft, COPIED, worth[truth])
     loss = (F.cross_entropy(logits, truth, reduction="none") * weights)[~perceived].sum()
     if perceived.any():
         steps = torch.arange(len(numbers), dtype=torch.float32, device=logits.device) - order[truth[perceived]][:, None]

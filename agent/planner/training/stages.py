@@ -39,6 +39,7 @@ from tandem.agent.planner.training.views import Either, Imagined, Remembered, Vi
 from tandem.agent.planner.training.windows import Windows, held_out, whole_batches, window_batches
 from tandem.bridge.contract import InvalidOption
 
+NAME_WORTH, DECISION_WORTH = 2.0, 4.0
 CHECKED = 96  # held-out samples of each kind
 LOOKED_AT = 8  # pictures at a time
 REMEMBERED = 4000  # pictures, 98 kB each
@@ -92,6 +93,14 @@ class Workshop:
         """Tokens of the numbers that coordinates are written with, in order."""
         known, step = self.tokenizer, 1000 // samples.GRID
         return torch.tensor([known.token_to_id(str(k * step)) for k in range(samples.GRID)], device=self.device)
+
+    def worth(self) -> torch.Tensor:
+        """How much each word of an answer counts: choices more than what follows from them."""
+        known = self.tokenizer
+        worth = torch.ones(known.get_vocab_size(), device=self.device)
+        worth[[known.token_to_id(name) for name in words.NAMES]] = NAME_WORTH
+        worth[[known.token_to_id(word) for word in words.DECISIONS]] = DECISION_WORTH
+        return worth
 
     def writer(self) -> Writer:
         """Of this model's questions and answers."""
@@ -202,7 +211,7 @@ def _learn_language(
     shop: Workshop, stage: str, mix: Mapping[str, float], schedule: Schedule, batch: int, say: Say,
     source: Callable[[Path, bool], tuple[Sources, Views]], *, after: str | None = None,
 ) -> None:
-    model, writer, grid = shop.new_model(), shop.writer(), shop.grid()
+    model, writer, grid, worth = shop.new_model(), shop.writer(), shop.grid(), shop.worth()
     tower = model.model.language_model
     mind = Mind(tower, writer.image, compiled=shop.compiled)
     if after:
@@ -210,7 +219,7 @@ def _learn_language(
         tower.load_state_dict(before["tower"])
 
     def loss_of(drawn: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        return language_loss(mind, model.lm_head, drawn.to(shop.device), grid)
+        return language_loss(mind, model.lm_head, drawn.to(shop.device), grid, worth)
 
     rng, size = np.random.default_rng(0), min(batch, CHECKED)
     held = source(shop.data, True)

@@ -25,6 +25,8 @@ GLUE = (
     '","object":"', '","target":{"name":"', ']},"target":{"name":"', '"}', '{"evidence":"', '","verdict":"',
     "\n- ", " at [", "], ",
 )
+DECISIONS = ('{"feasible":true,"steps":[', '{"feasible":false,"reason":"', '[]}', '"}]}', ']}},', ']}}]}', '{"skill":"')
+"""Words with which an answer takes a turn: whether it can be done, whether there is more."""
 PHRASES = ("on the table", "out of reach", "in the gripper", "in the ", "on the ", "stack_on")
 COLOURED = ("cube", "cylinder", "brick", "block", "bin", "peg", "socket", "parcel", "drawer", "drawer handle")
 NAMES = (*KINDS, *(f"{colour} {kind}" for colour in COLOURS[1:] for kind in COLOURED))

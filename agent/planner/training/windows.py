@@ -28,6 +28,7 @@ BANK, FRESH = 800, 4  # pictures that are cut from, and how many of them are exc
 MAX_SHIFT, MAX_SCALE = 0.012, 0.03  # shares of the picture; whether a thing is in reach must stay true
 CUT_PX = (16, 12), (16, 28)  # a thing whose point is that near to a window's edge, x and y, low and high, is cut off
 BELOW_PX = 8  # a point is on top of a thing: its middle is a little lower
+PARTS_SOUGHT = 0.5
 NOTHING = 255
 LARGE, RARE = (" bin", "mat", "conveyor", "cabinet", "tray"), ("slot", "peg", "socket", "button", "fixture", "handle")
 PARTS = ("gear", "hex nut", "bushing", "pin", "bracket", "plate")
@@ -88,7 +89,7 @@ def window_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterato
             else:
                 bank[rng.integers(BANK)] = fresh
         count = max(1, size * min(SIDES) ** 2 // side**2)
-        yield collate([_window(bank[rng.integers(len(bank))], side, rng) for _ in range(count)])
+        yield collate([_window(_drawn(bank, rng), side, rng) for _ in range(count)])
 
 
 def whole_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterator[Windows]:
@@ -121,6 +122,12 @@ def _variation(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < MIRROR:
         matrix[0] = -scale, 0, WIDTH - offset[0]
     return matrix
+
+
+def _drawn(bank: Sequence[Known], rng: np.random.Generator) -> Known:
+    """Any picture; small parts, which few pictures show, are sought a little."""
+    drawn = [bank[k] for k in rng.integers(len(bank), size=3 if rng.random() < PARTS_SOUGHT else 1)]
+    return max(drawn, key=lambda known: sum(thing["name"] in PARTS for thing in known.things))
 
 
 def _window(known: Known, side: int, rng: np.random.Generator) -> tuple:
