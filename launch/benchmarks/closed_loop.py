@@ -6,6 +6,7 @@ Every episode has a seed of its own, and instructions are the tasks' own phrasin
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -148,10 +149,16 @@ def _run_here(jobs: list[tuple[Cell, int]]) -> Iterator[tuple[Cell, int, dict[st
 
 
 def _run_apart(jobs: list[tuple[Cell, int]], workers: int) -> Iterator[tuple[Cell, int, dict[str, Any]]]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_share_cores, initargs=(workers,)) as pool:
         running = {pool.submit(episode, *job): job for job in jobs}
         for done in as_completed(running):
             yield *running[done], done.result()
+
+
+def _share_cores(workers: int) -> None:
+    """Before the model's libraries are loaded: as many threads as there are cores for each process, not for all."""
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
 
 
 class Plans:
