@@ -15,7 +15,7 @@ from tandem.agent.planner.training.chat import Tokens, lay_out
 from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.language import Batch, collate
 from tandem.agent.planner.training.samples import Sample
-from tandem.agent.planner.training.scenery import varied_record
+from tandem.agent.planner.training.scenery import varied_record, without_one
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.views import Views
 from tandem.agent.planner.training.words import name_rank
@@ -23,6 +23,7 @@ from tandem.agent.planner.training.words import name_rank
 LONGEST = 640  # tokens: what is longer is left out
 POOLED = 16  # batches that are sorted by length together, so that little is padded
 MIX: Mapping[str, float] = {"perceive": 0.375, "plan": 0.5625, "judge": 0.0625}
+IMPOVERISHED = 0.6  # share of plans from records with something taken away
 BLANK = np.zeros((1, 1, 3), np.uint8)  # stands for a picture of which there is a glimpse
 
 Asked = tuple[Sample, tuple[Glimpse, ...]]
@@ -96,7 +97,9 @@ def _perceive(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Gen
 
 def _plan(canvas: Canvas, sources: Sources, views: Views, rng: np.random.Generator, vary: bool) -> Asked | None:
     record = sources.any_record(rng)
-    sample = samples.plan(varied_record(record, rng) if vary else record, canvas, rng)
+    if vary:
+        record = varied_record(without_one(record, rng) if rng.random() < IMPOVERISHED else record, rng)
+    sample = samples.plan(record, canvas, rng)
     return sample and (sample, ())
 
 

@@ -13,6 +13,7 @@ from tandem.agent.planner.training.words import COLOURS
 RECOLOURED, MIRRORED = 0.7, 0.5
 THINNED, SCATTERED = 0.6, 0.4
 SIDED = ("conveyor",)  # tasks whose order of steps depends on where things are
+MISSED = ("pick_place", "stack", "kit", "insert", "drawer", "machine")  # where "there is no ..." is the reason
 _COLOUR = re.compile(rf"\b({'|'.join(COLOURS[1:])})\b")
 
 
@@ -26,6 +27,23 @@ def varied_record(record: Mapping[str, Any], rng: np.random.Generator) -> dict[s
     if rng.random() < MIRRORED and record["task"] not in SIDED:
         made["things"] = [{**thing, "u": 1 - thing["u"]} for thing in made["things"]]
     return made
+
+
+def without_one(record: Mapping[str, Any], rng: np.random.Generator) -> Mapping[str, Any]:
+    """The record with something gone that its first steps need, so that it cannot be done; itself if nothing fits.
+
+    Beside the record as it is, it teaches to look whether what is asked for is there. Tasks that have reasons of their
+    own for what is missing are left as they are.
+    """
+    needed = [step["object"] for step in record["steps"] if step["skill"] == "pick"]
+    standing = {thing["name"] for thing in record["things"] if thing["where"] == "on the table"}
+    if record["infeasible"] or record["task"] not in MISSED or record.get("view", 0) or not set(needed) & standing:
+        return record
+    gone = str(rng.choice([name for name in needed if name in standing]))
+    if gone not in record["instruction"] or any(thing["where"].endswith(gone) for thing in record["things"]):
+        return record
+    things = [thing for thing in record["things"] if thing["name"] != gone]
+    return {**record, "things": things, "steps": [], "infeasible": f"there is no {gone}"}
 
 
 def scattered(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> list[Mapping[str, Any]]:

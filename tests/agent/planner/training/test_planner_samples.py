@@ -9,7 +9,7 @@ from tandem.agent.planner.families.registry import family_of
 from tandem.agent.planner.scene import Scene
 from tandem.agent.planner.steps import read_plan
 from tandem.agent.planner.training import samples
-from tandem.agent.planner.training.scenery import scattered, varied_record
+from tandem.agent.planner.training.scenery import scattered, varied_record, without_one
 from tandem.agent.planner.training.words import COLOURS, split_name, split_where
 from tandem.agent.planner.validation import mistake
 from tandem.bridge.contract import SKILLS
@@ -101,3 +101,18 @@ def test_scattered_things_are_some_of_those_there_were_from_left_to_right(seed):
     told = {(thing["name"], thing["where"]) for thing in made}
     assert told <= {(thing["name"], thing["where"]) for thing in RECORD["things"]}
     assert all(0 <= thing["u"] < 1 and 0 <= thing["v"] < 1 for thing in made)
+
+
+def test_a_record_with_something_taken_away_is_refused_for_just_that():
+    record = {
+        "instruction": "put the red cube on the blue cube", "infeasible": None, "view": 0, "task": "stack",
+        "things": [{"name": f"{colour} cube", "u": 0.2, "v": 0.4, "where": "on the table"} for colour in ("red", "blue")],
+        "steps": [{"skill": "pick", "object": "red cube"},
+                  {"skill": "stack_on", "object": "red cube", "target": "blue cube"}],
+    }
+    poorer = without_one(record, np.random.default_rng(0))
+    assert [thing["name"] for thing in poorer["things"]] == ["blue cube"]
+    answer = json.loads(samples.plan(poorer, CANVAS, np.random.default_rng(0)).answer)
+    assert answer == {"feasible": False, "reason": "there is no red cube"}
+    for left_alone in ({**record, "task": "sort"}, {**record, "view": 1}, poorer):  # other reasons, or none to give
+        assert without_one(left_alone, np.random.default_rng(0)) is left_alone
