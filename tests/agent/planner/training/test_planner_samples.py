@@ -106,7 +106,9 @@ def test_scattered_things_are_some_of_those_there_were_from_left_to_right(seed):
 def test_a_record_with_something_taken_away_is_refused_for_just_that():
     record = {
         "instruction": "put the red cube on the blue cube", "infeasible": None, "view": 0, "task": "stack",
-        "things": [{"name": f"{colour} cube", "u": 0.2, "v": 0.4, "where": "on the table"} for colour in ("red", "blue")],
+        "things": [
+            {"name": f"{colour} cube", "u": 0.2, "v": 0.4, "where": "on the table"} for colour in ("red", "blue")
+        ],
         "steps": [{"skill": "pick", "object": "red cube"},
                   {"skill": "stack_on", "object": "red cube", "target": "blue cube"}],
     }
