@@ -34,6 +34,9 @@ def plan(
 ) -> Question:
     """What is to be done? With a history, a replan.
 
+    The instruction stands before the scene and after it: a model that reads in one direction can then look for every
+    thing of the scene in the instruction, and for everything that is asked for in the scene.
+
     Args:
         instruction: the task in plain words; `PlannerFailed` if there are none, or far too many.
         scene: what was perceived; None if the picture is all there is to go by.
@@ -43,11 +46,14 @@ def plan(
         history: earlier attempts, oldest first.
     """
     kind = "replan" if history else "plan"
-    blocks = [f"Instruction: {one_line(instruction)}"]
+    asked = f"Instruction: {one_line(instruction)}"
+    blocks = [asked]
     if scene is not None:
         blocks.append(f"Scene:\n{scene.lines(canvas)}")
     if history:
         blocks.append("So far:\n" + "\n".join(attempt_line(attempt) for attempt in history[-MAX_HISTORY:]))
+    if len(blocks) > 1:
+        blocks.append(asked)
     system = _system(kind, canvas, skills=skill_lines(catalogue))
     parts = (picture, "\n".join(blocks)) if picture is not None else ("\n".join(blocks),)
     return Question(kind, system, parts, plan_schema(catalogue, scene, canvas), max_tokens=1024)

@@ -25,11 +25,13 @@ class Tokens:
     Attributes:
         ids: of the whole exchange.
         wanted: the same, with -100 before the answer.
+        noted: what to note after a token of the question, -100 where nothing is.
         glimpses: of its pictures, in order.
     """
 
     ids: list[int]
     wanted: list[int]
+    noted: list[int]
     glimpses: tuple[Glimpse, ...]
 
 
@@ -43,12 +45,14 @@ def lay_out(sample: Sample, glimpses: Sequence[Glimpse], tokenizer: Tokenizer) -
     """
     question, shown = sample.question, iter(glimpses)
     user = "".join(_image(next(shown)) if isinstance(part, Picture) else part for part in question.parts)
-    head = (
-        f"{START}system\n{question.system}{STOP}\n{START}user\n{user}{STOP}\n{START}assistant\n"
-    )
-    asked = tokenizer.encode(head).ids
+    before = f"{START}system\n{question.system}{STOP}\n{START}user\n"
+    asked = tokenizer.encode(f"{before}{user}{STOP}\n{START}assistant\n")
     answer = tokenizer.encode(sample.answer + STOP).ids
-    return Tokens(asked + answer, [IGNORE] * len(asked) + answer, tuple(glimpses))
+    ends = [end - len(before) for _, end in asked.offsets]
+    noted = [tokenizer.encode(sample.notes[end]).ids[0] if end in sample.notes else IGNORE for end in ends]
+    return Tokens(
+        asked.ids + answer, [IGNORE] * len(asked.ids) + answer, noted + [IGNORE] * len(answer), tuple(glimpses)
+    )
 
 
 def _image(glimpse: Glimpse) -> str:

@@ -13,6 +13,7 @@ from tandem.agent.planner.training.chat import IGNORE, Tokens
 from tandem.agent.planner.training.mind import Mind, places_of
 
 STRIDE = 64
+NOTED = 0.5  # weight of the notes, as a mean, beside the answers
 COPIED = 0.1  # weight of a coordinate that is copied from the scene: a grammar writes it in deployment
 SPREAD = 0.8  # of the soft target around a perceived coordinate, in steps of five thousandths
 
@@ -22,7 +23,7 @@ class Batch:
     """Samples side by side, padded on the right.
 
     Attributes:
-        ids, wanted: int (B, L).
+        ids, wanted, noted: int (B, L).
         places: int (3, B, L); see `mind.places_of`.
         codes: float (K, width) of all cells of all pictures in order, None if there are none.
         soft: bool (B,) answers whose coordinates were perceived, not copied.
@@ -30,6 +31,7 @@ class Batch:
 
     ids: torch.Tensor
     wanted: torch.Tensor
+    noted: torch.Tensor
     places: torch.Tensor
     codes: torch.Tensor | None
     soft: torch.Tensor
@@ -37,7 +39,8 @@ class Batch:
     def to(self, device: str) -> Batch:
         """The same on a device."""
         codes = None if self.codes is None else self.codes.to(device)
-        return Batch(self.ids.to(device), self.wanted.to(device), self.places.to(device), codes, self.soft.to(device))
+        rows = (part.to(device) for part in (self.ids, self.wanted, self.noted, self.places))
+        return Batch(*rows, codes, self.soft.to(device))
 
 
 def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int, image: int) -> Batch:
@@ -45,21 +48,23 @@ def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int, image: in
     length = -(-max(len(sample.ids) for sample in samples) // STRIDE) * STRIDE
     ids = torch.full((len(samples), length), pad, dtype=torch.long)
     wanted = torch.full((len(samples), length), IGNORE, dtype=torch.long)
+    noted = wanted.clone()
     places = torch.zeros((3, len(samples), length), dtype=torch.long)
     for row, sample in enumerate(samples):
         ids[row, : len(sample.ids)] = torch.tensor(sample.ids)
         wanted[row, : len(sample.ids)] = torch.tensor(sample.wanted)
+        noted[row, : len(sample.ids)] = torch.tensor(sample.noted)
         given = places_of(np.array(sample.ids), image, [glimpse.cells for glimpse in sample.glimpses])
         places[:, row, : len(sample.ids)] = torch.from_numpy(given)
     codes = [torch.from_numpy(glimpse.codes) for sample in samples for glimpse in sample.glimpses]
-    return Batch(ids, wanted, places, torch.cat(codes) if codes else None, torch.tensor(list(soft)))
+    return Batch(ids, wanted, noted, places, torch.cat(codes) if codes else None, torch.tensor(list(soft)))
 
 
 def language_loss(
     mind: Mind, head: torch.nn.Module, batch: Batch, numbers: torch.Tensor, worth: torch.Tensor, *,
     dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[torch.Tensor, dict[str, float]]:
-    """Mean loss per answered token, and figures.
+    """Mean loss per answered token, with that of the notes, and figures.
 
     Args:
         mind: the text tower.
@@ -71,10 +76,16 @@ def language_loss(
     """
     rows, columns = torch.nonzero(batch.wanted[:, 1:] != IGNORE, as_tuple=True)
     truth = batch.wanted[rows, columns + 1]
+    noting = torch.nonzero(batch.noted != IGNORE, as_tuple=True)
     with torch.autocast(batch.ids.device.type, dtype=dtype):
-        logits = head(mind(batch.ids, batch.places, batch.codes)[rows, columns]).float()
-    loss = _loss(logits, truth, batch.soft[rows], numbers, worth)
-    return loss, _figures(logits, truth, rows, len(batch.ids), numbers)
+        states = mind(batch.ids, batch.places, batch.codes)
+        logits, margin = head(states[rows, columns]).float(), head(states[noting]).float()
+    loss, figures = _loss(logits, truth, batch.soft[rows], numbers, worth), {}
+    if len(margin):
+        notes = batch.noted[noting]
+        loss = loss + NOTED * F.cross_entropy(margin, notes)
+        figures["noted"] = float((margin.detach().argmax(-1) == notes).float().mean())
+    return loss, _figures(logits, truth, rows, len(batch.ids), numbers) | figures
 
 
 def _loss(

@@ -23,7 +23,7 @@ from tandem.agent.planner.training.words import name_rank
 LONGEST = 640  # tokens: what is longer is left out
 POOLED = 16  # batches that are sorted by length together, so that little is padded
 MIX: Mapping[str, float] = {"perceive": 0.375, "plan": 0.5625, "judge": 0.0625}
-IMPOVERISHED = 0.6  # share of plans from records with something taken away
+IMPOVERISHED = 0.4  # share of plans from records with something taken away
 BLANK = np.zeros((1, 1, 3), np.uint8)  # stands for a picture of which there is a glimpse
 
 Asked = tuple[Sample, tuple[Glimpse, ...]]

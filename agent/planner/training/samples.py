@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from tandem.agent.planner.family import Family
 from tandem.agent.planner.model import Picture, Question
 from tandem.agent.planner.scene import Scene, Thing
 from tandem.agent.planner.steps import write_plan, write_refusal
+from tandem.agent.planner.training.notes import notes
 from tandem.bridge.contract import SKILLS, Attempt, CameraPoint, FailureCode, InvalidPlan, Outcome, Subgoal, Verdict
 
 CAMERA, SIZE = "front", (640, 480)
@@ -29,10 +30,12 @@ class Sample:
     Attributes:
         question: as deployment asks it.
         answer: compact JSON.
+        notes: what to note at places of the question's one text; see `notes.notes`.
     """
 
     question: Question
     answer: str
+    notes: Mapping[int, str] = field(default_factory=dict)
 
 
 def compact(value: Mapping[str, Any]) -> str:
@@ -82,7 +85,7 @@ def plan(record: Mapping[str, Any], canvas: Canvas, rng: np.random.Generator) ->
     question = prompting.plan(
         _as_typed(record["instruction"], rng), scene, canvas, catalogue=SKILLS, history=history
     )
-    return Sample(question, compact(answer))
+    return Sample(question, compact(answer), notes(str(question.parts[0]), record))
 
 
 def recite(record: Mapping[str, Any], canvas: Canvas, rng: np.random.Generator) -> Sample:

@@ -37,13 +37,28 @@ def without_one(record: Mapping[str, Any], rng: np.random.Generator) -> Mapping[
     """
     needed = [step["object"] for step in record["steps"] if step["skill"] == "pick"]
     standing = {thing["name"] for thing in record["things"] if thing["where"] == "on the table"}
-    if record["infeasible"] or record["task"] not in MISSED or record.get("view", 0) or not set(needed) & standing:
+    if record["infeasible"] or record.get("view", 0):
+        return record
+    if record["task"] == "sort":
+        return _without_a_bin(record, rng)
+    if record["task"] not in MISSED or not set(needed) & standing:
         return record
     gone = str(rng.choice([name for name in needed if name in standing]))
     if gone not in record["instruction"] or any(thing["where"].endswith(gone) for thing in record["things"]):
         return record
     things = [thing for thing in record["things"] if thing["name"] != gone]
     return {**record, "things": things, "steps": [], "infeasible": f"there is no {gone}"}
+
+
+def _without_a_bin(record: Mapping[str, Any], rng: np.random.Generator) -> Mapping[str, Any]:
+    filled = {thing["where"].removeprefix("in the ") for thing in record["things"]}
+    placed = [step for step in record["steps"] if step["skill"] == "place" and step["target"] not in filled]
+    if not placed:
+        return record
+    step = placed[rng.integers(len(placed))]
+    things = [thing for thing in record["things"] if thing["name"] != step["target"]]
+    reason = f"there is no {step['target']} for the {step['object']}"
+    return {**record, "things": things, "steps": [], "infeasible": reason}
 
 
 def scattered(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> list[Mapping[str, Any]]:

@@ -111,8 +111,9 @@ def test_history_makes_it_a_replan_with_one_line_for_each_attempt():
     done = Attempt(STEPS[2], True, None, None, None, "seen", 1.0, 2.0)
     question = prompting.plan("tidy up", SCENE, THOUSANDTHS, history=(missed, done))
     assert question.kind == "replan"
-    assert question.parts[-1].splitlines()[-2:] == [
+    assert question.parts[-1].splitlines()[-3:] == [
         "- pick red cube: GRASP_FAILED, the fingers closed on nothing", "- place red cube, blue bin: done",
+        "Instruction: tidy up",
     ]
     assert prompting.plan("tidy up", SCENE, THOUSANDTHS).kind == "plan"
 

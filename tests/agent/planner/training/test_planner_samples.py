@@ -9,6 +9,7 @@ from tandem.agent.planner.families.registry import family_of
 from tandem.agent.planner.scene import Scene
 from tandem.agent.planner.steps import read_plan
 from tandem.agent.planner.training import samples
+from tandem.agent.planner.training.notes import MISSING, STAYS
 from tandem.agent.planner.training.scenery import scattered, varied_record, without_one
 from tandem.agent.planner.training.words import COLOURS, split_name, split_where
 from tandem.agent.planner.validation import mistake
@@ -118,3 +119,34 @@ def test_a_record_with_something_taken_away_is_refused_for_just_that():
     assert answer == {"feasible": False, "reason": "there is no red cube"}
     for left_alone in ({**record, "task": "sort"}, {**record, "view": 1}, poorer):  # other reasons, or none to give
         assert without_one(left_alone, np.random.default_rng(0)) is left_alone
+
+
+def test_notes_tell_what_becomes_of_things_and_where_what_is_asked_for_is():
+    record = {
+        **RECORD, "things": RECORD["things"][:2], "steps": RECORD["steps"][2:],
+        "instruction": "put the red cube in the red bin, not in a bin for the green peg",
+    }
+    sample = samples.plan(record, CANVAS, np.random.default_rng(0))
+    text = str(sample.question.parts[0])
+    told = [(text[:end].rsplit("\n", 1)[-1], word) for end, word in sorted(sample.notes.items())]
+    assert [word for _, word in told] == ["red bin", STAYS, "on the table", "on the table", MISSING]
+    assert [line.endswith(name) for (line, _), name in zip(
+        told, ("red cube", "red bin", "red cube", "red bin", "green peg"), strict=True
+    )] == [True] * 5
+
+
+def test_what_cannot_be_done_notes_no_goals():
+    record = {**RECORD, "steps": [], "infeasible": "there is no green bin", "instruction": "fill the green bin"}
+    sample = samples.plan(record, CANVAS, np.random.default_rng(0))
+    assert set(sample.notes.values()) == {MISSING}
+
+
+def test_a_bin_that_is_gone_cannot_be_sorted_into():
+    record = {**RECORD, "view": 0, "things": [{**thing, "where": "on the table"} for thing in RECORD["things"]]}
+    for seed in range(10):
+        made = without_one(record, np.random.default_rng(seed))
+        names = {thing["name"] for thing in made["things"]}
+        assert made["steps"] == []
+        assert made["infeasible"] in ("there is no blue bin for the blue brick", "there is no red bin for the red cube")
+        assert len(names) == 3
+        assert made["infeasible"].split(" for ")[0].removeprefix("there is no ") not in names

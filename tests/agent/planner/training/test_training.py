@@ -11,7 +11,7 @@ import torch
 from tandem.agent.planner import prompting
 from tandem.agent.planner.in_process.model import InProcessModel
 from tandem.agent.planner.in_process.options import Options
-from tandem.agent.planner.model import Picture
+from tandem.agent.planner.model import Picture, Question
 from tandem.agent.planner.terse import Terse, terse
 from tandem.agent.planner.training import chat, samples, stages, words
 from tandem.agent.planner.training.architecture import CELL, CELLS, HEIGHT, WIDTH, patches
@@ -91,6 +91,16 @@ def test_a_question_has_the_same_tokens_in_training_and_in_deployment(shop, tiny
     laid = chat.lay_out(samples.Sample(asked, ""), (everything,), writer.tokenizer)
     stop = len(writer.tokenizer.encode("<|im_end|>").ids)
     assert laid.ids[:-stop] == tiny._chat.prompt(asked, thinking=False).ids[0].tolist()
+
+
+def test_a_note_stands_at_the_last_token_of_its_name(shop):
+    tokenizer = shop.tokenizer
+    text = "Instruction: lift the red cube"
+    sample = samples.Sample(Question("plan", "plan", (text,), {}), "{}", {len(text): "there"})
+    laid = chat.lay_out(sample, (), tokenizer)
+    (place,) = [k for k, note in enumerate(laid.noted) if note != chat.IGNORE]
+    assert tokenizer.decode(laid.ids[: place + 1], skip_special_tokens=False).endswith("lift the red cube")
+    assert laid.noted[place] == tokenizer.encode("there").ids[0]
 
 
 def test_whole_pictures_become_the_same_tokens_in_training_and_in_deployment(tiny):
