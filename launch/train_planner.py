@@ -62,10 +62,12 @@ class Train:
     """Steps of the same on whole pictures."""
     think: int = 4000
     """Steps of the text tower with pictures that it imagines; needs no eyes, so it may run beside the two before."""
-    look: int = 2000
+    look: int = 800
     """Steps of the text tower with what the eyes make of real pictures."""
     batch: int = 32
     """Samples per step."""
+    rate: float = 1.0
+    """Learning rates, as a share of those that suit random weights; about 0.5 with --start."""
     device: str = "auto"
     """cpu or cuda; auto takes a GPU if there is one."""
     threads: int = 2
@@ -89,7 +91,7 @@ class Train:
         for name, learn in _STAGES.items():
             if steps := getattr(self, name):
                 console.rule(name)
-                learn(shop, Schedule(steps), self.batch, console.print)
+                learn(shop, Schedule(steps).times(self.rate), self.batch, console.print)
 
 
 _STAGES = {

@@ -1,7 +1,8 @@
 """What a text tower is given of a picture: codes of cells, as eyes saw them or as it imagines them.
 
 An imagined glimpse is made of what is known to be there, without a picture: as sharp eyes would see it, and then less
-sharply, since real ones err. Cells in which nothing is are mostly left out.
+sharply, since real ones err: they doubt words, and see a thing at the edge of a cell in two of them. Cells in which
+nothing is are mostly left out.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tandem.agent.planner.training.codes import PART, PER_CELL, SPANS, UNIT, WORDS, Slots
+from tandem.agent.planner.training.architecture import CELLS
+from tandem.agent.planner.training.codes import AXIS, BINS, PART, PER_CELL, SPANS, UNIT, WORDS, Slots
 
 NOISE = (0.02, 0.2)  # of every number, in units of a word: from, to
 DOUBT, DOUBTFUL = 0.12, (0.1, 0.45)  # share of words that are not sure, and how much goes to another word
+DOUBLED, SURENESS = 0.15, (-0.4, 1.0)  # share of things seen a second time, and how sure: -1 not there, 1 there
+STRAY = 1.5  # places of second sightings are off by so much, in bins
 EMPTY_SHOWN = (0.03, 0.1, 0.3, 1.0)  # share of empty cells that are given
 EMPTY_ODDS = (0.45, 0.3, 0.2, 0.05)
 
@@ -46,6 +50,7 @@ def imagined(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> G
     slots = Slots(things)
     codes = slots.codes()
     flat = codes.reshape(-1, PART)
+    _double(flat, slots, rng)
     for column, name in enumerate(WORDS):
         unsure = slots.index[(slots.words[:, column] >= 0) & (rng.random(len(slots.index)) < DOUBT)]
         share = rng.uniform(*DOUBTFUL, (len(unsure), 1)).astype(np.float32)
@@ -57,3 +62,24 @@ def imagined(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> G
     whole = Glimpse(np.arange(len(codes)), codes).thinned(rng)
     noisy = whole.codes + rng.normal(0, noise, whole.codes.shape).astype(np.float32)
     return Glimpse(whole.cells, noisy)
+
+
+def _double(flat: np.ndarray, slots: Slots, rng: np.random.Generator) -> None:
+    """Some things are seen again, in a free slot of the same cell or of one beside it, with less certainty."""
+    free = set(range(len(flat))) - set(slots.index.tolist())
+    axis = AXIS.numpy()
+    for number in np.flatnonzero(rng.random(len(slots.index)) < DOUBLED):
+        slot, row = int(slots.index[number]), PER_CELL * CELLS[1]
+        cell = slot - slot % PER_CELL
+        near = [at + which for at in (cell, cell - PER_CELL, cell + PER_CELL, cell - row, cell + row)
+                for which in range(PER_CELL)]
+        near = [other for other in near if other in free]
+        if not near:
+            continue
+        other = near[rng.integers(len(near))]
+        free.discard(other)
+        sure = rng.uniform(*SURENESS)
+        flat[other] = flat[slot]
+        flat[other, SPANS["there"]] = UNIT * np.array([(1 - sure) / 2, (1 + sure) / 2])
+        bins = np.clip(np.round(slots.bins[number] + rng.normal(0, STRAY, 2)), 0, BINS - 1).astype(int)
+        flat[other, SPANS["x"]], flat[other, SPANS["y"]] = axis[bins[0]], axis[bins[1]]

@@ -6,7 +6,7 @@ import csv
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ class Schedule:
     decay: float = 0.02
     every: int = 20
     save: int = 500
+
+    def times(self, share: float) -> Schedule:
+        """The same with peak rates that much as high."""
+        return replace(self, rate=share * self.rate, muon=share * self.muon)
 
     def share_at(self, step: int) -> float:
         """Share of the peak rate at a step."""

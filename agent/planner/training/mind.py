@@ -29,6 +29,8 @@ class Mind(nn.Module):
     def __init__(self, tower: nn.Module, image: int, *, compiled: bool = False):
         super().__init__()
         self.tower, self._image = tower, image
+        if compiled:  # one for each length of a batch, with and without pictures
+            torch._dynamo.config.cache_size_limit = max(64, torch._dynamo.config.cache_size_limit)
         self._layer = torch.compile(_layer, dynamic=False) if compiled else _layer
 
     def forward(self, ids: torch.Tensor, places: torch.Tensor, codes: torch.Tensor | None) -> torch.Tensor:

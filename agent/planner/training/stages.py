@@ -5,7 +5,7 @@
 3. `learn_to_survey`: the same on whole pictures.
 4. `learn_to_think`: the text tower learns all prompts; where they have pictures it imagines what eyes would write. It
    needs no eyes, so this can run beside 2 and 3.
-5. `learn_to_look`: the text tower goes on with what the eyes of 3 make of real pictures.
+5. `learn_to_look`: the text tower goes on with what the eyes make of real pictures.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tandem.bridge.contract import InvalidOption
 NAME_WORTH, DECISION_WORTH = 2.0, 4.0
 CHECKED = 96  # held-out samples of each kind
 LOOKED_AT = 8  # pictures at a time
-REMEMBERED = 4000  # pictures, 98 kB each
+REMEMBERED = 1500  # pictures, 98 kB each and half a second of a CPU
 Say = Callable[[str], None]
 
 
@@ -83,11 +83,17 @@ class Workshop:
         return model.to(self.device)
 
     def eyes(self) -> Eyes:
-        """As `learn_to_survey` left them."""
+        """As the last stage that taught them left them."""
         tower = self.new_model().model.visual
-        saved = torch.load(self.folder / "survey" / "checkpoint.pt", weights_only=True, map_location=self.device)
-        tower.load_state_dict(saved["tower"])
+        tower.load_state_dict(self.tower_of("survey", "see"))
         return Eyes(tower).to(self.device).eval()
+
+    def tower_of(self, *learned: str) -> dict[str, torch.Tensor]:
+        """Weights of the first of these stages that has run; `InvalidOption` if none has."""
+        for stage in learned:
+            if (path := self.folder / stage / "checkpoint.pt").exists():
+                return torch.load(path, weights_only=True, map_location=self.device)["tower"]
+        raise InvalidOption(f"{self.folder} has no checkpoint of {' or '.join(learned)}; train that first")
 
     def grid(self) -> torch.Tensor:
         """Tokens of the numbers that coordinates are written with, in order."""
@@ -186,14 +192,14 @@ def learn_to_think(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> 
 
 
 def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
-    """All prompts, with what the eyes of `learn_to_survey` make of real pictures, after `learn_to_think`."""
+    """All prompts, with what the eyes make of real pictures, after `learn_to_think`."""
     remembered = {held: _remember(shop, held, say) for held in (False, True)}
     _learn_language(shop, "look", MIX, _milder(schedule), batch, say, partial(_memory, remembered), after="think")
 
 
 def _milder(schedule: Schedule) -> Schedule:
     """For weights that have learned already."""
-    return replace(schedule, rate=0.3 * schedule.rate, muon=0.3 * schedule.muon, warm=min(20, schedule.warm))
+    return replace(schedule.times(0.3), warm=min(20, schedule.warm))
 
 
 def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:
@@ -268,7 +274,6 @@ def _mean(figures: list[dict[str, float]]) -> dict[str, float]:
 def export_model(shop: Workshop, folder: Path) -> None:
     """Write eyes and mind as one checkpoint, with the settings that its prompts were taught with."""
     model = shop.new_model()
-    for part, stage in ((model.model.visual, "survey"), (model.model.language_model, "look")):
-        saved = torch.load(shop.folder / stage / "checkpoint.pt", weights_only=True, map_location="cpu")
-        part.load_state_dict(saved["tower"])
+    model.model.visual.load_state_dict(shop.tower_of("survey", "see"))
+    model.model.language_model.load_state_dict(shop.tower_of("look", "think"))
     export(model, shop.tokenizer, folder, {"show_picture": False, "terse": True})

@@ -60,3 +60,15 @@ def test_an_imagined_glimpse_shows_every_thing_in_order(seed):
     places = {int(thing["v"] * CELLS[0]) * CELLS[1] + int(thing["u"] * CELLS[1]) for thing in THINGS}
     assert places <= set(glimpse.cells.tolist())
     assert len(glimpse.codes) == len(glimpse.cells) <= CELLS[0] * CELLS[1]
+
+
+def test_what_is_seen_twice_is_the_same_thing_in_a_cell_beside_it():
+    again = 0
+    for seed in range(40):
+        codes = imagined(THINGS, np.random.default_rng(seed)).codes.reshape(-1, PART)
+        sure = codes[codes[:, SPANS["there"]][:, 1] > codes[:, SPANS["there"]][:, 0] + 0.1]
+        seen = [read(code) for code in sure]
+        again += len(seen) - len(THINGS)
+        for name, _, (x, y) in seen:
+            assert any(abs(x - thing["u"] * 200) < 15 and abs(y - thing["v"] * 200) < 15 for thing in THINGS), name
+    assert again > 5
