@@ -11,6 +11,7 @@ from tandem.agent.planner.canvas import Canvas
 from tandem.bridge.contract import CameraPoint, PlannerFailed
 
 NOTHING = "- nothing"
+ONCE = 0.03  # share of the picture's width: what has one name and lies nearer is one thing, told twice
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Scene:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any], canvas: Canvas) -> Scene:
-        """From an answer to "perceive"; raises `PlannerFailed` if it is none."""
+        """From an answer to "perceive"; raises `PlannerFailed` if it is none. What is told twice is one thing."""
         try:
             found = [(item["name"].strip(), canvas.read(item["point"]), item["where"].strip())
                      for item in answer["things"]]
@@ -76,7 +77,16 @@ class Scene:
             raise PlannerFailed(f"the answer lists no things: {reason!r} in {str(answer)[:200]}") from reason
         if not all(name for name, _, _ in found):
             raise PlannerFailed(f"the answer lists a thing without a name: {str(answer)[:200]}")
-        return cls(tuple(Thing(*fields) for fields in found))
+        things: list[Thing] = []
+        for thing in (Thing(*fields) for fields in found):
+            if not any(thing.name == other.name and _apart(thing, other) < ONCE * canvas.size[0] for other in things):
+                things.append(thing)
+        return cls(tuple(things))
+
+
+def _apart(one: Thing, other: Thing) -> float:
+    """Pixels."""
+    return math.hypot(one.point.u - other.point.u, one.point.v - other.point.v)
 
 
 def constant(thing: Thing, canvas: Canvas) -> dict[str, Any]:

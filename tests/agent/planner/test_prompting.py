@@ -102,6 +102,13 @@ def test_an_answer_that_is_no_scene_is_a_typed_failure(answer):
         Scene.read(answer, THOUSANDTHS)
 
 
+def test_a_thing_that_is_told_twice_is_one_and_two_of_a_name_are_two():
+    told = [{"name": "cup", "point": [x, 500], "where": "on the table"} for x in (500, 510, 700)]
+    assert [thing.point.u for thing in Scene.read({"things": told}, THOUSANDTHS).things] == pytest.approx(
+        [THOUSANDTHS.read([x, 500]).u for x in (500, 700)]
+    )
+
+
 def test_a_refusal_is_read_with_its_reason():
     assert read_plan(write_refusal("there is no red cube"), THOUSANDTHS, SKILLS) == ((), "there is no red cube")
 
