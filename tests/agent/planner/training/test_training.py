@@ -151,11 +151,12 @@ def test_the_exported_model_computes_what_the_trained_one_does(shop, tiny):
     trained = shop.new_model()
     saved = torch.load(shop.folder / "look" / "checkpoint.pt", weights_only=True)
     trained.model.language_model.load_state_dict(saved["tower"])
+    for weight in trained.parameters():  # a checkpoint holds bfloat16
+        weight.data = weight.data.bfloat16().to(tiny._model.dtype)
     ids = torch.tensor([shop.tokenizer.encode("- red cube at [500, 20], on the table").ids])
     with torch.no_grad():
         ours, theirs = (model(input_ids=ids).logits[0] for model in (trained, tiny._model))
-    assert (ours.argmax(-1) == theirs.argmax(-1)).float().mean() > 0.9  # bfloat16 against float32
-    assert torch.corrcoef(torch.stack([ours.flatten(), theirs.float().flatten()]))[0, 1] > 0.999
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_a_training_that_was_stopped_ends_as_if_it_had_not_been(tmp_path):
