@@ -61,7 +61,7 @@ class Scene:
         same = [thing for thing in self.things if thing.name == name]
         if near is None:
             return same[0] if same else None
-        return min(same, key=lambda t: math.hypot(t.point.u - near.u, t.point.v - near.v), default=None)
+        return min(same, key=lambda t: _apart(t.point, near), default=None)
 
     def at(self, name: str, written: list[int], canvas: Canvas) -> Thing | None:
         """The thing whose constant in the grammar is this name and point."""
@@ -77,16 +77,16 @@ class Scene:
             raise PlannerFailed(f"the answer lists no things: {reason!r} in {str(answer)[:200]}") from reason
         if not all(name for name, _, _ in found):
             raise PlannerFailed(f"the answer lists a thing without a name: {str(answer)[:200]}")
-        things: list[Thing] = []
-        for thing in (Thing(*fields) for fields in found):
-            if not any(thing.name == other.name and _apart(thing, other) < ONCE * canvas.size[0] for other in things):
-                things.append(thing)
+        near, things = ONCE * canvas.size[0], list[Thing]()
+        for name, point, where in found:
+            if not any(thing.name == name and _apart(thing.point, point) < near for thing in things):
+                things.append(Thing(name, point, where))
         return cls(tuple(things))
 
 
-def _apart(one: Thing, other: Thing) -> float:
+def _apart(one: CameraPoint, other: CameraPoint) -> float:
     """Pixels."""
-    return math.hypot(one.point.u - other.point.u, one.point.v - other.point.v)
+    return math.hypot(one.u - other.u, one.v - other.v)
 
 
 def constant(thing: Thing, canvas: Canvas) -> dict[str, Any]:

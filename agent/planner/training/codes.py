@@ -50,7 +50,7 @@ class Slots:
         for number in order:
             thing = things[number]
             name, where = split_name(thing["name"]), split_where(thing["where"])
-            slot = _free_slot(thing["u"], thing["v"], taken)
+            slot = next((slot for slot in slots_around(thing["u"], thing["v"]) if slot not in taken), None)
             if name is None or slot is None:
                 continue
             taken.add(slot)
@@ -76,16 +76,15 @@ class Slots:
         return made.reshape(-1, PER_CELL * PART)
 
 
-def _free_slot(u: float, v: float, taken: set[int]) -> int | None:
-    """A slot of the cell that a point lies in, or of the nearest beside it that has one; None outside the picture."""
+def slots_around(u: float, v: float) -> list[int]:
+    """Slots of the cell that a point lies in, then of those beside it, the nearest first; none outside the picture."""
     if not (0 <= u < 1 and 0 <= v < 1):
-        return None
+        return []
     y, x = v * CELLS[0], u * CELLS[1]
     around = [(row, column) for row in range(int(y) - 1, int(y) + 2) for column in range(int(x) - 1, int(x) + 2)
               if 0 <= row < CELLS[0] and 0 <= column < CELLS[1]]
     around.sort(key=lambda at: (at != (int(y), int(x)), (at[0] + 0.5 - y) ** 2 + (at[1] + 0.5 - x) ** 2))
-    slots = ((row * CELLS[1] + column) * PER_CELL + which for row, column in around for which in range(PER_CELL))
-    return next((slot for slot in slots if slot not in taken), None)
+    return [(row * CELLS[1] + column) * PER_CELL + which for row, column in around for which in range(PER_CELL)]
 
 
 def off_pixels(bins: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

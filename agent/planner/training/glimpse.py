@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tandem.agent.planner.training.architecture import CELLS
-from tandem.agent.planner.training.codes import AXIS, BINS, PART, PER_CELL, SPANS, UNIT, WORDS, Slots
+from tandem.agent.planner.training.codes import AXIS, BINS, PART, PER_CELL, SPANS, UNIT, WORDS, Slots, slots_around
 
 NOISE = (0.02, 0.2)  # of every number, in units of a word: from, to
 DOUBT, DOUBTFUL = 0.12, (0.1, 0.45)  # share of words that are not sure, and how much goes to another word
 DOUBLED, SURENESS = 0.15, (-0.4, 1.0)  # share of things seen a second time, and how sure: -1 not there, 1 there
-STRAY = 1.5  # places of second sightings are off by so much, in bins
+STRAY, NEAREST = 1.5, 4  # places of second sightings are off by so much, in bins; slots in which they may be
 EMPTY_SHOWN = (0.03, 0.1, 0.3, 1.0)  # share of empty cells that are given
 EMPTY_ODDS = (0.45, 0.3, 0.2, 0.05)
 
@@ -65,21 +64,16 @@ def imagined(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> G
 
 
 def _double(flat: np.ndarray, slots: Slots, rng: np.random.Generator) -> None:
-    """Some things are seen again, in a free slot of the same cell or of one beside it, with less certainty."""
-    free = set(range(len(flat))) - set(slots.index.tolist())
-    axis = AXIS.numpy()
+    """Some things are seen again, in one of the free slots nearest to them, with less certainty."""
+    taken, axis = set(slots.index.tolist()), AXIS.numpy()
     for number in np.flatnonzero(rng.random(len(slots.index)) < DOUBLED):
-        slot, row = int(slots.index[number]), PER_CELL * CELLS[1]
-        cell = slot - slot % PER_CELL
-        near = [at + which for at in (cell, cell - PER_CELL, cell + PER_CELL, cell - row, cell + row)
-                for which in range(PER_CELL)]
-        near = [other for other in near if other in free]
+        bins = slots.bins[number]
+        near = [slot for slot in slots_around(*bins / BINS) if slot not in taken][:NEAREST]
         if not near:
             continue
-        other = near[rng.integers(len(near))]
-        free.discard(other)
-        sure = rng.uniform(*SURENESS)
-        flat[other] = flat[slot]
-        flat[other, SPANS["there"]] = UNIT * np.array([(1 - sure) / 2, (1 + sure) / 2])
-        bins = np.clip(np.round(slots.bins[number] + rng.normal(0, STRAY, 2)), 0, BINS - 1).astype(int)
-        flat[other, SPANS["x"]], flat[other, SPANS["y"]] = axis[bins[0]], axis[bins[1]]
+        again, sure = near[rng.integers(len(near))], rng.uniform(*SURENESS)
+        taken.add(again)
+        flat[again] = flat[slots.index[number]]
+        flat[again, SPANS["there"]] = UNIT * np.array([(1 - sure) / 2, (1 + sure) / 2])
+        x, y = np.clip(np.round(bins + rng.normal(0, STRAY, 2)), 0, BINS - 1).astype(int)
+        flat[again, SPANS["x"]], flat[again, SPANS["y"]] = axis[x], axis[y]

@@ -221,8 +221,7 @@ def _learn_language(
     tower = model.model.language_model
     mind = Mind(tower, writer.image, compiled=shop.compiled)
     if after:
-        before = torch.load(shop.folder / after / "checkpoint.pt", weights_only=True, map_location=shop.device)
-        tower.load_state_dict(before["tower"])
+        tower.load_state_dict(shop.tower_of(after))
 
     def loss_of(drawn: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         return language_loss(mind, model.lm_head, drawn.to(shop.device), grid, worth)
