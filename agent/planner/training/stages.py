@@ -70,8 +70,11 @@ class Workshop:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """What `learn_words` wrote."""
-        return Tokenizer.from_file(str(self.folder / "tokenizer.json"))
+        """What `learn_words` wrote; `InvalidOption` if it has not run."""
+        path = self.folder / "tokenizer.json"
+        if not path.exists():
+            raise InvalidOption(f"{path} is missing; --folder is where `train` wrote its words and checkpoints")
+        return Tokenizer.from_file(str(path))
 
     def new_model(self) -> Qwen3VLForConditionalGeneration:
         """With random weights, or those of `start`."""

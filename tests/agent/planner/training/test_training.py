@@ -192,6 +192,14 @@ def test_a_folder_without_shards_is_told(tmp_path):
         Shards(tmp_path)
 
 
+def test_a_folder_without_words_or_checkpoints_is_told(shop, tmp_path):
+    with pytest.raises(InvalidOption, match="json is missing"):
+        stages.export_model(stages.Workshop(shop.data, tmp_path), tmp_path / "tiny")
+    (tmp_path / "tokenizer.json").write_bytes((shop.folder / "tokenizer.json").read_bytes())
+    with pytest.raises(InvalidOption, match="no checkpoint of survey or see"):
+        stages.export_model(stages.Workshop(shop.data, tmp_path), tmp_path / "tiny")
+
+
 def test_batches_made_by_processes_are_drawn_apart(shop):
     batches = side_by_side(partial(whole_batches, shop.data, 2), (0, 1), 2)
     pictures = [next(batches).pictures for _ in range(4)]
