@@ -16,6 +16,7 @@ from tandem.sim.world import World
 
 MOVES = {"stay": 0.45, "inside": 0.3, "table": 0.12, "on": 0.1, "far": 0.03}
 HELD, AWAY = 0.08, 0.15  # share of arrangements with something in the hand, and with the arm away from home
+KEPT = 0.8  # share of tables right after a pick that are left with it in the hand
 DROP_M, CLEAR_M, FAR = 0.003, 0.008, (1.15, 1.3)
 REST_S = 0.35
 TRIES = 8
@@ -44,14 +45,21 @@ def rearrange(simulation: Simulation, rng: np.random.Generator) -> None:
 def advance(simulation: Simulation, rng: np.random.Generator) -> None:
     """Put things where the next steps of the task would leave them: the table after a few successful subgoals.
 
+    After a pick the arm is mostly left with what it picked, away from home or not.
+
     Raises:
         PhysicsDiverged: nothing could come to rest like that; draw another.
     """
     world, steps = simulation.world, simulation.truth().remaining()
-    for step in steps[: int(rng.integers(1, len(steps) + 1)) if steps else 0]:
+    done = steps[: int(rng.integers(1, len(steps) + 1)) if steps else 0]
+    for step in done:
         _carry_out(world, step, rng)
         _derive(world)
-    world.place_robot(np.array(simulation.robot.home), 1.0)
+    picked = done and done[-1].skill == "pick" and rng.random() < KEPT
+    if picked:
+        _hold(simulation, _pose(simulation, rng), world.entities[str(done[-1].arguments["object"])])
+    else:
+        world.place_robot(np.array(simulation.robot.home), 1.0)
     _rest(simulation)
 
 
@@ -172,16 +180,30 @@ def _set(world: World, entity: Entity, position: np.ndarray, yaw_rad: float) -> 
 def _pose_arm(simulation: Simulation, rng: np.random.Generator, loose: list[Entity]) -> None:
     """At home, or away from it; perhaps with something between the fingers."""
     world, robot = simulation.world, simulation.robot
-    joints = np.array(robot.home)
-    if rng.random() < AWAY:
-        joints = np.clip(joints + rng.normal(0, AWAY_RAD, len(joints)), robot.position_low, robot.position_high)
+    joints = _pose(simulation, rng)
     takeable = [entity for entity in loose if min(entity.size[:2]) < robot.gripper.max_width_m]
     held = takeable[rng.integers(len(takeable))] if takeable and rng.random() < HELD else None
-    width = min(held.size[:2]) + 0.002 if held else robot.gripper.max_width_m * rng.choice([0.0, 1.0])
-    world.place_robot(joints, min(1.0, width / robot.gripper.max_width_m))
-    _derive(world)
     if held is not None:
-        _grip(world, held)
+        _hold(simulation, joints, held)
+    else:
+        world.place_robot(joints, float(rng.choice([0.0, 1.0])))
+        _derive(world)
+
+
+def _pose(simulation: Simulation, rng: np.random.Generator) -> np.ndarray:
+    """Joint positions of home, or somewhere near it."""
+    robot, joints = simulation.robot, np.array(simulation.robot.home)
+    if rng.random() < AWAY:
+        joints = np.clip(joints + rng.normal(0, AWAY_RAD, len(joints)), robot.position_low, robot.position_high)
+    return joints
+
+
+def _hold(simulation: Simulation, joints: np.ndarray, held: Entity) -> None:
+    """The arm there, with a thing between its fingers."""
+    world, width = simulation.world, min(held.size[:2]) + 0.002
+    world.place_robot(joints, min(1.0, width / simulation.robot.gripper.max_width_m))
+    _derive(world)
+    _grip(world, held)
 
 
 def _grip(world: World, held: Entity) -> None:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tandem.agent.hand import last_taken, may_hold
 from tandem.agent.planner import prompting
 from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.model import Answer, Model, Picture, Question
 from tandem.agent.planner.scene import Scene
 from tandem.agent.planner.sight import picture_of
 from tandem.agent.planner.steps import read_plan
-from tandem.bridge.contract import ModelUnusable, Plan, PlannerFailed, PlanRequest
+from tandem.bridge.contract import CameraPoint, ModelUnusable, Plan, PlannerFailed, PlanRequest
 
 
 @dataclass
@@ -106,7 +107,7 @@ class ModelPlanner:
         return prompting.perceive(turn.picture, turn.canvas(self._eyes))
 
     def _read_scene(self, turn: _Turn, value: Mapping[str, Any]) -> None:
-        turn.scene = Scene.read(value, turn.canvas(self._eyes))
+        turn.scene = _felt(Scene.read(value, turn.canvas(self._eyes)), turn.request)
 
     def _ask_plan(self, turn: _Turn) -> Question:
         request, picture = turn.request, turn.picture if self._show else None
@@ -118,6 +119,18 @@ class ModelPlanner:
     def _read_plan(self, turn: _Turn, value: Mapping[str, Any]) -> None:
         subgoals, reason = read_plan(value, turn.canvas(self._model), turn.request.catalogue, turn.scene)
         turn.result = Plan(subgoals, feasible=not reason, reason=reason, calls=tuple(turn.calls))
+
+
+def _felt(scene: Scene, request: PlanRequest) -> Scene:
+    """The scene, with what is in the hand as the gripper feels it: eyes need not see that."""
+    holds = may_hold(request.observation)
+    if holds is None or (holds and (taken := last_taken(request.history)) is None):
+        return scene
+    if not holds:
+        return scene.holding(None)
+    attempt, name = taken
+    point = attempt.subgoal.arguments.get("point")
+    return scene.holding(name, point if isinstance(point, CameraPoint) else None)
 
 
 def _attempt(turn: _Turn, step: Callable[..., Any], *given: Any) -> Any:

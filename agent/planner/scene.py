@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tandem.agent.planner.canvas import Canvas
 from tandem.bridge.contract import CameraPoint, PlannerFailed
 
 NOTHING = "- nothing"
+IN_HAND, PUT = "in the gripper", "on the table"
 ONCE = 0.03  # share of the picture's width: what has one name and lies nearer is one thing, told twice
 
 
@@ -62,6 +63,23 @@ class Scene:
         if near is None:
             return same[0] if same else None
         return min(same, key=lambda t: _apart(t.point, near), default=None)
+
+    def holding(self, name: str | None, point: CameraPoint | None = None) -> Scene:
+        """The scene with this in the gripper and nothing else, whatever a model took to be there.
+
+        Args:
+            name: of what is held; None when the hand is empty.
+            point: where it was taken from, for a thing that the model did not list.
+        """
+        things = [thing for thing in self.things if name is None or thing.name == name or thing.where != IN_HAND]
+        things = [replace(thing, where=PUT) if thing.where == IN_HAND else thing for thing in things]
+        if name is None:
+            return Scene(tuple(things))
+        known = next((t for t in self.things if t.name == name and t.where == IN_HAND), self.named(name, point))
+        if known is None and point is None:
+            return self
+        rest = [thing for thing in things if known is None or thing.name != name or thing.point != known.point]
+        return Scene((*rest, Thing(name, known.point if known else point, IN_HAND)))
 
     def at(self, name: str, written: list[int], canvas: Canvas) -> Thing | None:
         """The thing whose constant in the grammar is this name and point."""

@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from tandem.agent.hand import EMPTY, OPEN
 from tandem.agent.verify.depth import THICKNESS_M, Change, View, change_at, project
 from tandem.agent.verify.moved import Moved
 from tandem.bridge.contract import BodySpec, CameraPoint, Observation, Outcome, Subgoal, Verdict, depth_key, snapshot
 
-EMPTY = 0.04  # opening at or below which the fingers have met: nothing is between them
-OPEN = 0.95  # opening at or above which nothing can be held
 WIDER = 0.05  # opening gained when something is let go
 LIFT_M = 0.03
 RETREAT_M = 0.05

@@ -31,11 +31,11 @@ from tandem.sim.tasks import task_named
 from tandem.sim.truth import Truth
 
 TASK_SHARES = {
-    "pick_place": 0.22, "sort": 0.24, "stack": 0.16, "kit": 0.14, "insert": 0.06, "drawer": 0.08, "machine": 0.05,
-    "conveyor": 0.05,
+    "pick_place": 0.18, "sort": 0.22, "stack": 0.21, "kit": 0.19, "insert": 0.06, "drawer": 0.06, "machine": 0.04,
+    "conveyor": 0.04,
 }
 ROBOT_SHARES = {"panda": 0.6, "ur5e": 0.2, "so101": 0.2}
-INFEASIBLE, NOISY, ADVANCED = 0.22, 0.1, 0.5
+INFEASIBLE, NOISY, ADVANCED = 0.22, 0.1, 0.6
 LABEL_STEP = 4  # pixels of the picture for each of the label map
 FIRST_SEED = 5_000_000  # evaluation uses seeds far below
 CAMERA = CameraRequest("front", 640, 480)

@@ -215,6 +215,21 @@ def test_nothing_at_the_point_is_told(spec):
         DepthTargets(spec).locate("wrench", None, _look(spec, []))
 
 
+@pytest.mark.parametrize("angle", np.arange(8) * np.pi / 4)
+def test_a_point_a_little_beside_a_thing_means_the_thing(spec, angle):
+    """A small thing, and a slot whose wall is hit."""
+    pin = Box((0.45, 0.1, 0.02), (0.025, 0.025, 0.04), 0.0, GREEN)
+    boxes = [pin, *_walls(0.5, -0.1, 0.3, (0.05, 0.04), 0.02, 0.004, GREY)]
+    observation = _look(spec, boxes)
+    for words, middle in (("pin", pin.centre[:2]), ("plate slot", (0.5, -0.1))):
+        point = _point(spec, (*middle, 0.04 if words == "pin" else 0.004))
+        exact = DepthTargets(spec).locate(words, point, observation)
+        off = CameraPoint("front", point.u + 6 * np.cos(angle), point.v + 6 * np.sin(angle))
+        found = DepthTargets(spec).locate(words, off, observation)
+        assert np.linalg.norm(found.surface[:2] - exact.surface[:2]) < 0.006
+        assert np.linalg.norm(found.surface[:2] - middle) < 0.01
+
+
 def test_a_blind_camera_is_told_and_an_older_look_serves(spec):
     targets, boxes = DepthTargets(spec), [Box((0.45, 0.0, 0.02), (0.04, 0.04, 0.04), 0.2, RED)]
     point = _point(spec, (0.45, 0.0, 0.04))

@@ -6,7 +6,7 @@ import pytest
 from tandem.bridge.robots import load
 from tandem.sim import predicates
 from tandem.sim.annotate import IN_GRIPPER, OUT_OF_REACH, annotate, whereabouts
-from tandem.sim.arrange import rearrange
+from tandem.sim.arrange import advance, rearrange
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import TASKS, task_named
 
@@ -72,3 +72,19 @@ def test_an_arrangement_is_determined_by_its_generator(table):
     table.reset(seed=5)
     rearrange(table, np.random.default_rng(8))
     assert not np.array_equal(table.state(), states[0])
+
+
+@pytest.mark.parametrize("task", ["stack", "kit"])
+def test_the_middle_of_a_task_is_often_a_thing_in_the_hand_that_comes_next(task):
+    simulation, rng, held = Simulation(task_named(task), load("panda")), np.random.default_rng(0), []
+    for seed in range(10):
+        simulation.reset(seed=seed, options={"feasible": True})
+        advance(simulation, rng)
+        truth = simulation.truth()
+        held.append(truth.held())
+        if held[-1] is not None:
+            step = truth.remaining()[0]
+            assert step.skill in ("place", "stack_on")
+            assert step.arguments["object"] == held[-1]
+    simulation.close()
+    assert any(held) and not all(held)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from tandem.agent.planner.training.chat import IGNORE, Tokens
@@ -61,7 +62,7 @@ def collate(samples: Sequence[Tokens], soft: Sequence[bool], pad: int, image: in
 
 
 def language_loss(
-    mind: Mind, head: torch.nn.Module, batch: Batch, numbers: torch.Tensor, worth: torch.Tensor, *,
+    mind: Mind, head: nn.Module, margin: nn.Module, batch: Batch, numbers: torch.Tensor, worth: torch.Tensor, *,
     dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Mean loss per answered token, with that of the notes, and figures.
@@ -69,6 +70,7 @@ def language_loss(
     Args:
         mind: the text tower.
         head: from its states to words.
+        margin: from its states to the words of notes. Thrown away after training: what is noted, no answer may say.
         batch: the samples.
         numbers: ids of the number words on the grid that coordinates are taught on, in order.
         worth: float (V,) how much each word counts.
@@ -79,12 +81,12 @@ def language_loss(
     noting = torch.nonzero(batch.noted != IGNORE, as_tuple=True)
     with torch.autocast(batch.ids.device.type, dtype=dtype):
         states = mind(batch.ids, batch.places, batch.codes)
-        logits, margin = head(states[rows, columns]).float(), head(states[noting]).float()
+        logits, noted = head(states[rows, columns]).float(), margin(states[noting]).float()
     loss, figures = _loss(logits, truth, batch.soft[rows], numbers, worth), {}
-    if len(margin):
+    if len(noted):
         notes = batch.noted[noting]
-        loss = loss + NOTED * F.cross_entropy(margin, notes)
-        figures["noted"] = float((margin.detach().argmax(-1) == notes).float().mean())
+        loss = loss + NOTED * F.cross_entropy(noted, notes)
+        figures["noted"] = float((noted.detach().argmax(-1) == notes).float().mean())
     return loss, _figures(logits, truth, rows, len(batch.ids), numbers) | figures
 
 

@@ -2,7 +2,7 @@
 
 A plan follows from a few comparisons between instruction and scene. Told only whether the whole plan is right, a small
 model is long in finding them; told at every name what it should have found out by then, it finds them at once. The
-notes are learned beside the answers by the same head (dense supervision of text) and are never written in deployment.
+notes are learned beside the answers by a head of their own (dense supervision of text), which no checkpoint has.
 """
 
 from __future__ import annotations

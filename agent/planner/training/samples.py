@@ -15,8 +15,9 @@ from tandem.agent.planner.family import Family
 from tandem.agent.planner.model import Picture, Question
 from tandem.agent.planner.scene import Scene, Thing
 from tandem.agent.planner.steps import write_plan, write_refusal
+from tandem.agent.planner.training.history import attempt, done, held, history_of, mistaken, subgoal_of
 from tandem.agent.planner.training.notes import notes
-from tandem.bridge.contract import SKILLS, Attempt, CameraPoint, FailureCode, InvalidPlan, Outcome, Subgoal, Verdict
+from tandem.bridge.contract import SKILLS, Attempt, CameraPoint, InvalidPlan, Outcome, Subgoal
 
 CAMERA, SIZE = "front", (640, 480)
 GRID = 200  # coordinates are taught on this grid: multiples of five thousandths
@@ -72,8 +73,9 @@ def perceive(
 
 def plan(record: Mapping[str, Any], canvas: Canvas, rng: np.random.Generator) -> Sample | None:
     """What is left to do, from the scene in words; None when a plan needs what is not seen."""
-    scene = scene_of(record["things"], rng)
     record, pressed = _maybe_pressed(record, rng)
+    history = (*history_of(record, rng), *pressed)
+    scene = scene_of(mistaken(record, history, rng), rng)
     try:
         if record["infeasible"]:
             answer = write_refusal(record["infeasible"])
@@ -81,7 +83,6 @@ def plan(record: Mapping[str, Any], canvas: Canvas, rng: np.random.Generator) ->
             answer = write_plan(_ordered(record["steps"], scene), canvas, scene)
     except InvalidPlan:
         return None
-    history = (*_history(record, rng), *pressed)
     question = prompting.plan(
         _as_typed(record["instruction"], rng), scene, canvas, catalogue=SKILLS, history=history
     )
@@ -105,7 +106,7 @@ def _maybe_pressed(
     steps = record["steps"]
     if record["infeasible"] or [step["skill"] for step in steps] != ["press"] or rng.random() < 0.5:
         return record, ()
-    return {**record, "steps": []}, (_attempt(Subgoal(**_split(steps[0])), None, ""),)
+    return {**record, "steps": []}, (attempt(subgoal_of(steps[0])),)
 
 
 def _as_typed(instruction: str, rng: np.random.Generator) -> str:
@@ -114,7 +115,7 @@ def _as_typed(instruction: str, rng: np.random.Generator) -> str:
 
 def _ordered(steps: Sequence[Mapping[str, str]], scene: Scene) -> list[Subgoal]:
     """Subgoals; where the order is free (blocks into bins), as the scene lists them."""
-    subgoals = [Subgoal(step["skill"], {k: v for k, v in step.items() if k != "skill"}) for step in steps]
+    subgoals = [subgoal_of(step) for step in steps]
     free = all(s.skill == "pick" or s.arguments.get("target", "").endswith(" bin") for s in subgoals)
     if not free or len(subgoals) < 3 or any(name.endswith(" parcel") for name in scene.names):
         return subgoals
@@ -123,52 +124,6 @@ def _ordered(steps: Sequence[Mapping[str, str]], scene: Scene) -> list[Subgoal]:
     order = {name: index for index, name in enumerate(scene.names)}
     pairs.sort(key=lambda pair: order.get(pair[0].arguments["object"], 99))
     return [*head, *(subgoal for pair in pairs for subgoal in pair)]
-
-
-_TROUBLES = (
-    (FailureCode.GRASP_FAILED, "the fingers closed on nothing"),
-    (FailureCode.OBJECT_LOST, "it slipped out of the gripper"),
-    (FailureCode.CRITERION_NOT_MET, "something is still there"),
-    (FailureCode.PLACE_FAILED, "nothing new lies there"),
-    (FailureCode.OBJECT_NOT_FOUND, "the point hits nothing"),
-    (FailureCode.UNREACHABLE, "out of reach"),
-)
-
-
-def _history(record: Mapping[str, Any], rng: np.random.Generator) -> tuple[Attempt, ...]:
-    """What may have been tried before: what can be seen to be done, and perhaps a failure of what is left."""
-    if record["infeasible"] or rng.random() < (0.7 if record.get("view", 0) == 0 else 0.35):
-        return ()
-    attempts = [_attempt(subgoal, None, "") for subgoal in _done(record["things"]) if rng.random() < 0.9]
-    if record["steps"] and rng.random() < 0.5:
-        failed = Subgoal(**_split(record["steps"][0]))
-        code, detail = _TROUBLES[rng.integers(len(_TROUBLES))]
-        attempts += [_attempt(failed, code, detail)] * int(rng.integers(1, 3))
-    return tuple(attempts)
-
-
-def _done(things: Sequence[Mapping[str, Any]]) -> list[Subgoal]:
-    """The steps that would have led to what is seen."""
-    names, steps = {thing["name"] for thing in things}, []
-    for thing in things:
-        word, _, support = thing["where"].partition(" the ")
-        if thing["where"] == "open" and thing["name"].endswith("handle"):
-            steps.insert(0, Subgoal("open", {"target": thing["name"]}))
-        if word in ("in", "on") and support in names and not support.endswith("table"):
-            onto = "stack_on" if word == "on" and support != "mat" else "place"
-            skill = "insert" if support.endswith("socket") else onto
-            steps.append(Subgoal("pick", {"object": thing["name"]}))
-            steps.append(Subgoal(skill, {"object": thing["name"], "target": support}))
-    return steps
-
-
-def _split(step: Mapping[str, str]) -> dict[str, Any]:
-    return {"skill": step["skill"], "arguments": {k: v for k, v in step.items() if k != "skill"}}
-
-
-def _attempt(subgoal: Subgoal, failure: FailureCode | None, detail: str) -> Attempt:
-    seen = Verdict(Outcome.SUCCESS, "seen") if failure is None else None
-    return Attempt(subgoal, failure is None, seen, None, failure and str(failure), detail, 0.0, 1.0)
 
 
 def judge(
@@ -193,9 +148,9 @@ def judge(
 
 def _statement(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> Subgoal | None:
     """A step whose end is true in half of the cases, if there is one."""
-    true, names = _done(things), [thing["name"] for thing in things]
+    true, names = done(things), [thing["name"] for thing in things]
     true += [Subgoal("pick", {"object": thing["name"]}) for thing in things if thing["where"] == "in the gripper"]
-    true = [step for step in true if step.skill != "pick" or step.arguments["object"] in _held(things)]
+    true = [step for step in true if step.skill != "pick" or step.arguments["object"] in held(things)]
     handles, homes = [n for n in names if n.endswith("handle")], [n for n in names if n.endswith(_HOMES)]
     true += [Subgoal("close", {"target": t["name"]}) for t in things if t["name"] in handles and t["where"] == "shut"]
     loose = [name for name in names if name not in homes and not name.endswith(_FIXED)]
@@ -213,10 +168,6 @@ def _statement(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) ->
 
 _HOMES = (" bin", " slot", "fixture", " socket", "drawer")
 _FIXED = ("handle", "tray", "mat", "conveyor", "cabinet", "start button")
-
-
-def _held(things: Sequence[Mapping[str, Any]]) -> set[str]:
-    return {thing["name"] for thing in things if thing["where"] == "in the gripper"}
 
 
 def _judged(subgoal: Subgoal, where: Mapping[str, str]) -> tuple[Outcome, str]:

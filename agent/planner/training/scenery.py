@@ -11,7 +11,8 @@ import numpy as np
 from tandem.agent.planner.training.words import COLOURS
 
 RECOLOURED, MIRRORED = 0.7, 0.5
-THINNED, SCATTERED = 0.6, 0.4
+THINNED, SCATTERED = 0.6, 0.3
+CROWDED, CROWD = 0.35, (0.08, 0.3)  # share of tables whose things stand close together, and in how much of the picture
 SIDED = ("conveyor",)  # tasks whose order of steps depends on where things are
 MISSED = ("pick_place", "stack", "kit", "insert", "drawer", "machine")  # where "there is no ..." is the reason
 _COLOUR = re.compile(rf"\b({'|'.join(COLOURS[1:])})\b")
@@ -62,11 +63,17 @@ def _without_a_bin(record: Mapping[str, Any], rng: np.random.Generator) -> Mappi
 
 
 def scattered(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> list[Mapping[str, Any]]:
-    """Some of the things, perhaps in places of chance, from left to right."""
-    made = list(things)
-    if rng.random() < THINNED:
+    """Some of the things, perhaps in places of chance, from left to right.
+
+    Few and far apart are told most easily; what stands close together teaches to tell neighbours from each other.
+    """
+    made, chance = list(things), rng.random()
+    if chance < CROWDED:
+        (wide, high), (left, top) = rng.uniform(*CROWD, 2), rng.uniform(0.1, 0.6, 2)
+        made = [{**thing, "u": left + rng.uniform(0, wide), "v": top + rng.uniform(0, high)} for thing in made]
+    elif rng.random() < THINNED:
         made = [thing for thing in made if rng.random() < rng.uniform(0.1, 1.0)] or made[:1]
-    if rng.random() < SCATTERED:
+    if chance > 1 - SCATTERED:
         made = [{**thing, "u": rng.uniform(0.01, 0.99), "v": rng.uniform(0.1, 0.95)} for thing in made]
     return sorted(made, key=lambda thing: (thing["u"], thing["v"]))
 

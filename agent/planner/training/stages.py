@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
+from torch import nn
 from transformers import Qwen3VLForConditionalGeneration
 
 from tandem.agent.planner.families.registry import family_of
@@ -35,14 +36,14 @@ from tandem.agent.planner.training.mind import Mind
 from tandem.agent.planner.training.questions import MIX, Writer, language_batches
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.streams import side_by_side
-from tandem.agent.planner.training.views import Either, Imagined, Remembered, Views
+from tandem.agent.planner.training.views import Either, Imagined, Remembered, Views, spread
 from tandem.agent.planner.training.windows import Windows, held_out, whole_batches, window_batches
 from tandem.bridge.contract import InvalidOption
 
 NAME_WORTH, DECISION_WORTH = 2.0, 4.0
 CHECKED = 96  # held-out samples of each kind
 LOOKED_AT = 8  # pictures at a time
-REMEMBERED = 1500  # pictures, 98 kB each and half a second of a CPU
+REMEMBERED = 2400  # pictures, 98 kB each and half a second of a CPU
 Say = Callable[[str], None]
 
 
@@ -212,7 +213,8 @@ def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:
 
 def _memory(remembered: Mapping[bool, np.ndarray], folder: Path, held: bool) -> tuple[Sources, Views]:
     sources = Sources.of(folder, held_out=held)
-    seen = Remembered(sources.pictures, remembered[held])
+    numbers = spread(len(sources.pictures), REMEMBERED)
+    seen = Remembered(sources.pictures, remembered[held], numbers)
     return sources, seen if held else Either((seen, Imagined(sources)))
 
 
@@ -225,9 +227,11 @@ def _learn_language(
     mind = Mind(tower, writer.image, compiled=shop.compiled)
     if after:
         tower.load_state_dict(shop.tower_of(after))
+    margin = nn.Linear(*reversed(model.lm_head.weight.shape), bias=False, device=shop.device)
+    margin.load_state_dict(model.lm_head.state_dict())
 
     def loss_of(drawn: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        return language_loss(mind, model.lm_head, drawn.to(shop.device), grid, worth)
+        return language_loss(mind, model.lm_head, margin, drawn.to(shop.device), grid, worth)
 
     rng, size = np.random.default_rng(0), min(batch, CHECKED)
     held = source(shop.data, True)
@@ -241,17 +245,17 @@ def _learn_language(
             figures |= {f"{kind}_{name}": value for name, value in _mean(parts).items()}
         return figures
 
-    training = Training({"tower": tower}, schedule, shop.folder / stage, say)
+    training = Training({"tower": tower, "margin": margin}, schedule, shop.folder / stage, say, {margin.weight: 1.0})
     make = partial(language_batches, writer, batch, mix, partial(source, shop.data, False))
     training.run(side_by_side(make, (shop.seed, 2, training.step), shop.workers), loss_of, check)
 
 
 def _remember(shop: Workshop, held: bool, say: Say) -> np.ndarray:
-    """float16 (pictures, cells, width): what the trained eyes make of every picture, kept in a file."""
+    """float16 (N, cells, width): what the trained eyes make of pictures, evenly chosen, kept in a file."""
     path = shop.folder / f"codes-{'held-out' if held else 'trained'}.npy"
     shards = Sources.of(shop.data, held_out=held).pictures
-    eyes = shop.eyes()
-    shape = (min(len(shards), REMEMBERED), CELLS[0] * CELLS[1], eyes.tower.config.out_hidden_size)
+    eyes, chosen = shop.eyes(), spread(len(shards), REMEMBERED)
+    shape = (len(chosen), CELLS[0] * CELLS[1], eyes.tower.config.out_hidden_size)
     if path.exists() and (kept := np.load(path, mmap_mode="r")).shape == shape:
         return kept
     partial_path = path.with_suffix(".partial")
@@ -259,8 +263,8 @@ def _remember(shop: Workshop, held: bool, say: Say) -> np.ndarray:
     for first in range(0, shape[0], LOOKED_AT):
         if first % (100 * LOOKED_AT) == 0:
             say(f"looking at pictures: {first}/{shape[0]}")
-        numbers = range(first, min(first + LOOKED_AT, shape[0]))
-        pictures = torch.from_numpy(np.stack([shards.picture(k) for k in numbers])).to(shop.device)
+        numbers = chosen[first : first + LOOKED_AT]
+        pictures = torch.from_numpy(np.stack([shards.picture(int(k)) for k in numbers])).to(shop.device)
         with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):
             seen, _ = eyes(pictures, torch.zeros(len(pictures), 2, dtype=torch.long, device=shop.device))
         codes[first : first + LOOKED_AT] = seen.float().cpu().numpy()

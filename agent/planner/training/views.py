@@ -48,11 +48,12 @@ class Imagined:
 
     def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
         """See `Views`."""
-        pair = _consecutive(self.sources.any_shards(rng), rng)
+        shards = self.sources.any_shards(rng)
+        pair = _of_one_world(shards, int(rng.integers(len(shards) - 1)))
         if pair is None:
             return None
         seed = int(rng.integers(2**32))
-        (_, before), (record, after) = (self._see(record, rng, seed) for record in pair[:2])
+        (_, before), (record, after) = (self._see(record, rng, seed) for record in pair)
         return record, before, after
 
     def _see(self, record: Record, rng: np.random.Generator, seed: int) -> tuple[Record, Glimpse]:
@@ -67,21 +68,26 @@ class Remembered:
 
     Attributes:
         shards: the pictures.
-        codes: float16 (pictures, cells, width).
+        codes: float16 (N, cells, width).
+        numbers: int (N,) which of the pictures they are of, ascending.
     """
 
     shards: Shards
     codes: np.ndarray
+    numbers: np.ndarray
 
     def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
         """See `Views`."""
         index = int(rng.integers(len(self.codes)))
-        return self.shards.record(index), self._glimpse(index, rng)
+        return self.shards.record(int(self.numbers[index])), self._glimpse(index, rng)
 
     def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
         """See `Views`."""
-        pair = _consecutive(self.shards, rng, len(self.codes))
-        return pair and (pair[1], self._glimpse(pair[2], rng), self._glimpse(pair[2] + 1, rng))
+        index = int(rng.integers(len(self.codes) - 1))
+        first = int(self.numbers[index])
+        if self.numbers[index + 1] != first + 1 or (pair := _of_one_world(self.shards, first)) is None:
+            return None
+        return pair[1], self._glimpse(index, rng), self._glimpse(index + 1, rng)
 
     def _glimpse(self, index: int, rng: np.random.Generator) -> Glimpse:
         codes = self.codes[index].astype(np.float32)
@@ -107,10 +113,15 @@ class Either:
         return self.views[rng.integers(2)].two(rng)
 
 
-def _consecutive(
-    shards: Shards, rng: np.random.Generator, count: int | None = None
-) -> tuple[Record, Record, int] | None:
-    """Two views of one world, and the number of the first; None when two worlds were drawn."""
-    index = int(rng.integers((count or len(shards)) - 1))
-    before, after = shards.record(index), shards.record(index + 1)
-    return (before, after, index) if before["seed"] == after["seed"] else None
+def spread(total: int, count: int, run: int = 6) -> np.ndarray:
+    """int (N,) numbers of at most about `count` of `total` pictures: runs of neighbours, evenly over all of them."""
+    if count >= total:
+        return np.arange(total)
+    starts = np.linspace(0, total - run, max(1, count // run)).astype(int)
+    return np.unique(starts[:, None] + np.arange(run))
+
+
+def _of_one_world(shards: Shards, first: int) -> tuple[Record, Record] | None:
+    """The records of a picture and of the next; None when they show two worlds."""
+    before, after = shards.record(first), shards.record(first + 1)
+    return (before, after) if before["seed"] == after["seed"] else None

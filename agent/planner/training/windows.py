@@ -28,7 +28,7 @@ BANK, FRESH = 800, 4  # pictures that are cut from, and how many of them are exc
 MAX_SHIFT, MAX_SCALE = 0.012, 0.03  # shares of the picture; whether a thing is in reach must stay true
 CUT_PX = (16, 12), (16, 28)  # a thing whose point is that near to a window's edge, x and y, low and high, is cut off
 BELOW_PX = 8  # a point is on top of a thing: its middle is a little lower
-PARTS_SOUGHT = 0.5
+SOUGHT = 0.5
 NOTHING = 255
 LARGE, RARE = (" bin", "mat", "conveyor", "cabinet", "tray"), ("slot", "peg", "socket", "button", "fixture", "handle")
 PARTS = ("gear", "hex nut", "bushing", "pin", "bracket", "plate")
@@ -125,15 +125,15 @@ def _variation(rng: np.random.Generator) -> np.ndarray:
 
 
 def _drawn(bank: Sequence[Known], rng: np.random.Generator) -> Known:
-    """Any picture; small parts, which few pictures show, are sought a little."""
-    drawn = [bank[k] for k in rng.integers(len(bank), size=3 if rng.random() < PARTS_SOUGHT else 1)]
-    return max(drawn, key=lambda known: sum(thing["name"] in PARTS for thing in known.things))
+    """Any picture; small parts and what is held, which few pictures show, are sought a little."""
+    drawn = [bank[k] for k in rng.integers(len(bank), size=3 if rng.random() < SOUGHT else 1)]
+    return max(drawn, key=lambda known: sum((thing["name"] in PARTS) + 3 * _held(thing) for thing in known.things))
 
 
 def _window(known: Known, side: int, rng: np.random.Generator) -> tuple:
     """One around a thing; small and rare things are preferred."""
     matrix = _variation(rng)
-    weights = np.array([_weight(thing["name"], side) for thing in known.things])
+    weights = np.array([_weight(thing, side) for thing in known.things])
     thing = known.things[rng.choice(len(weights), p=weights / weights.sum())]
     x, y = _moved(np.array([[thing["u"], thing["v"]]]), matrix)[0]
     middle = np.array([y + BELOW_PX, x]) / CELL + rng.uniform(-0.25, 0.25, 2) * (side - 1)
@@ -141,10 +141,17 @@ def _window(known: Known, side: int, rng: np.random.Generator) -> tuple:
     return _cut(known, matrix, (int(corner[0]), int(corner[1])), (side, side), rng)
 
 
-def _weight(name: str, side: int) -> float:
+def _weight(thing: Mapping[str, Any], side: int) -> float:
+    name = thing["name"]
+    if _held(thing):
+        return 6.0
     if name.endswith(LARGE):
         return 0.35 if side > min(SIDES) else 0.08
     return 2.0 if name in PARTS or name.endswith(RARE) else 1.0
+
+
+def _held(thing: Mapping[str, Any]) -> bool:
+    return thing["where"] == "in the gripper"
 
 
 def _moved(shares: np.ndarray, matrix: np.ndarray) -> np.ndarray:

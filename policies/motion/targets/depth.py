@@ -141,7 +141,7 @@ class DepthTargets:
         """What a point shows in the newest look in which the robot hides nothing of it, else in the best."""
         best: Glimpse | None = None
         for view in (view for view in reversed(self._views) if view.camera.name == point.camera):
-            glimpse = Glimpse.at(view, view.pixel(point), words, self._outline)
+            glimpse = Glimpse.near(view, view.pixel(point), words, self._outline)
             if glimpse is not None and not glimpse.fits_colour():
                 glimpse = next(iter(self._by_colour(view, glimpse.region.seed, words)), None)
                 if glimpse is None:  # something else is there now: what was seen earlier is no longer true

@@ -26,6 +26,10 @@ _SHAPES = {  # by word: form, least and greatest length to width
 _COLOURED = 0.08  # share of a thing's pixels that have the colour by which it is called
 _TABLE_M, _LARGEST_M = 0.004, 0.25  # a level region of this height and size is the table
 _FEWEST = 20  # pixels of one colour
+_AROUND = np.arange(8) * np.pi / 4
+_BESIDE = np.concatenate([  # (row, column) of where to look beside a pixel, the nearest first
+    np.round(radius * np.stack([np.sin(_AROUND), np.cos(_AROUND)], 1)).astype(int) for radius in (4, 8)
+])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,26 @@ class Glimpse:
         if hollow is not None:
             return cls(hollow, region, view, words, Form.CONTAINER)
         return cls(with_outward(target, region.around), region, view, words, form)
+
+    @classmethod
+    def near(cls, view: View, pixel: tuple[int, int], words: str, outline: Outline) -> Glimpse | None:
+        """What a pixel shows, or, where that is nothing that the words can mean, what lies right beside it.
+
+        Who points may be off by a few pixels, and then beside a small thing, or on the wall of a slot.
+        """
+        found = cls.at(view, pixel, words, outline)
+        if found is not None and found._may_be_meant():
+            return found
+        height, width = view.depth.shape
+        for row, column in np.array(pixel) + _BESIDE:
+            if 0 <= row < height and 0 <= column < width:
+                beside = cls.at(view, (int(row), int(column)), words, outline)
+                if beside is not None and beside._may_be_meant() and beside.fits():
+                    return beside
+        return found
+
+    def _may_be_meant(self) -> bool:
+        return not self.is_table and ("slot" not in self.words or self.form is Form.CONTAINER)
 
     @staticmethod
     def centres(view: View, mask: np.ndarray) -> list[tuple[int, int]]:

@@ -8,7 +8,17 @@ from tandem.agent.planner.family import Family, Frame
 from tandem.agent.planner.model import Answer
 from tandem.agent.planner.planner import ModelPlanner
 from tandem.bridge.conformance import check_planner
-from tandem.bridge.contract import SKILLS, CameraPoint, ModelUnusable, Plan, PlannerFailed, PlanRequest
+from tandem.bridge.contract import (
+    SKILLS,
+    Attempt,
+    CameraPoint,
+    FailureCode,
+    ModelUnusable,
+    Plan,
+    PlannerFailed,
+    PlanRequest,
+    Subgoal,
+)
 
 READER = Family("Reader", "b", ("b",), sees=False)
 PIXELS = Family("Pixels", "c", ("c",), frame=Frame.RESIZED_PIXELS, resize=lambda width, height: (308, 224))
@@ -126,3 +136,49 @@ def test_the_picture_is_shown_again_or_not():
     ModelPlanner(seen).plan(REQUEST)
     ModelPlanner(unseen, show_picture=False).plan(REQUEST)
     assert [len(model.asked[1][0].parts) for model in (seen, unseen)] == [2, 1]
+
+
+def _try(skill, failure=None, claimed=True, **arguments):
+    return Attempt(Subgoal(skill, arguments), claimed, None, None, failure, "", 0.0, 1.0)
+
+
+AT = CameraPoint("front", 320.0, 240.0)
+TAKEN = _try("pick", object="green gear", point=AT)
+LOST_SIGHT = _try("place", FailureCode.OBJECT_NOT_FOUND, claimed=False, object="green gear", target="blue bin")
+REFUSED = _try("pick", FailureCode.PRECONDITION_FAILED, claimed=False, object="red cube")
+
+
+def _scene_told(opening, history, things=THINGS):
+    model = Says(things, {"feasible": True, "steps": []})
+    observation = {"image.front": IMAGE, "gripper_opening": np.array([opening])}
+    ModelPlanner(model, show_picture=False).plan(
+        PlanRequest("tidy up", observation, history=history, cameras=("front",)))
+    lines = model.asked[1][0].parts[0].split("Scene:\n")[1].splitlines()
+    return [line for line in lines if line.startswith("- ") and " at [" in line]
+
+
+def test_what_the_gripper_feels_is_told_though_no_eye_sees_it():
+    """The policy lost sight of the target while the gear was in the hand, and nothing lists the gear."""
+    for history in ((TAKEN, LOST_SIGHT), (TAKEN, LOST_SIGHT, REFUSED)):
+        assert "- green gear at [500, 500], in the gripper" in _scene_told(0.4, history)
+
+
+def test_what_is_seen_elsewhere_or_misnamed_in_the_hand_is_put_right():
+    things = {"things": [
+        {"name": "green gear", "point": [300, 300], "where": "on the table"},
+        {"name": "hex nut", "point": [310, 200], "where": "in the gripper"},
+    ]}
+    assert _scene_told(0.4, (TAKEN,), things) == ["- green gear at [300, 300], in the gripper"]
+
+
+@pytest.mark.parametrize("opening", [0.0, 1.0])
+def test_an_empty_hand_holds_nothing_whatever_was_seen(opening):
+    things = {"things": [{"name": "green gear", "point": [300, 300], "where": "in the gripper"}]}
+    assert _scene_told(opening, (TAKEN,), things) == ["- green gear at [300, 300], on the table"]
+
+
+def test_what_was_put_down_is_not_held_and_what_was_never_taken_is_not_made_up():
+    put = _try("place", object="green gear", target="blue bin")
+    seen = ["- red cube at [100, 200], on the table", "- blue bin at [500, 400], on the table"]
+    for history in ((), (TAKEN, put), (REFUSED,)):
+        assert _scene_told(0.4, history) == seen
