@@ -12,7 +12,8 @@ from tandem.agent.planner.training.words import COLOURS
 
 RECOLOURED, MIRRORED = 0.7, 0.5
 THINNED, SCATTERED = 0.6, 0.3
-CROWDED, CROWD = 0.35, (0.08, 0.3)  # share of tables whose things stand close together, and in how much of the picture
+CROWDED, CROWD = 0.45, (0.08, 0.3)  # share of tables whose things stand close together, and in how much of the picture
+ALIGNED, COLUMNS, AWRY = 0.7, (1, 4), 0.006  # share of crowds that stand in columns, how many there are, how straight
 SIDED = ("conveyor",)  # tasks whose order of steps depends on where things are
 MISSED = ("pick_place", "stack", "kit", "insert", "drawer", "machine")  # where "there is no ..." is the reason
 _COLOUR = re.compile(rf"\b({'|'.join(COLOURS[1:])})\b")
@@ -65,12 +66,18 @@ def _without_a_bin(record: Mapping[str, Any], rng: np.random.Generator) -> Mappi
 def scattered(things: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> list[Mapping[str, Any]]:
     """Some of the things, perhaps in places of chance, from left to right.
 
-    Few and far apart are told most easily; what stands close together teaches to tell neighbours from each other.
+    Few and far apart are told most easily; what stands close together teaches to tell neighbours from each other, and
+    what stands in a column, to tell how far down a thing is by its name and not by how far across it is.
     """
     made, chance = list(things), rng.random()
     if chance < CROWDED:
         (wide, high), (left, top) = rng.uniform(*CROWD, 2), rng.uniform(0.1, 0.6, 2)
-        made = [{**thing, "u": left + rng.uniform(0, wide), "v": top + rng.uniform(0, high)} for thing in made]
+        across = left + rng.uniform(0, wide, len(made))
+        if rng.random() < ALIGNED:
+            columns = rng.choice(across, rng.integers(*COLUMNS)) if made else across
+            across = np.clip(rng.choice(columns, len(made)) + rng.normal(0, AWRY, len(made)), 0.01, 0.99)
+        down = top + rng.uniform(0, high, len(made))
+        made = [{**thing, "u": float(u), "v": float(v)} for thing, u, v in zip(made, across, down, strict=True)]
     elif rng.random() < THINNED:
         made = [thing for thing in made if rng.random() < rng.uniform(0.1, 1.0)] or made[:1]
     if chance > 1 - SCATTERED:

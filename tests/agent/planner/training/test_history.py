@@ -41,7 +41,7 @@ def test_what_is_held_was_picked_last_and_nothing_else_can_be_picked():
 def test_what_came_undone_is_told_as_done_now_and_then():
     undone = ["- stack_on blue cube, green cube: done" in map(attempt_line, told) for told in _drawn(TO_PICK)]
     assert 0.03 < np.mean(undone) < 0.3
-    assert not any("- pick blue cube: done" == attempt_line(told[-1]) for told in _drawn(TO_PICK))
+    assert not any(attempt_line(told[-1]) == "- pick blue cube: done" for told in _drawn(TO_PICK))
 
 
 def test_what_cannot_be_done_has_no_history():

@@ -104,6 +104,17 @@ def test_scattered_things_are_some_of_those_there_were_from_left_to_right(seed):
     assert all(0 <= thing["u"] < 1 and 0 <= thing["v"] < 1 for thing in made)
 
 
+def test_things_often_stand_close_together_and_one_below_the_other():
+    rng, close, aligned = np.random.default_rng(0), 0, 0
+    for _ in range(200):
+        made = scattered(RECORD["things"], rng)
+        across, down = (np.ptp([thing[axis] for thing in made]) for axis in ("u", "v"))
+        close += len(made) == 4 and max(across, down) < 0.3
+        aligned += len(made) == 4 and across < 0.03 < down
+    assert 40 < close < 160
+    assert aligned > 10
+
+
 def test_a_record_with_something_taken_away_is_refused_for_just_that():
     record = {
         "instruction": "put the red cube on the blue cube", "infeasible": None, "view": 0, "task": "stack",
