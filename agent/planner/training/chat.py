@@ -5,7 +5,7 @@ A test holds it against the template that the checkpoint carries, so that both w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer
@@ -25,7 +25,7 @@ class Tokens:
     Attributes:
         ids: of the whole exchange.
         wanted: the same, with -100 before the answer.
-        noted: what to note after a token of the question, -100 where nothing is.
+        noted: what to note after a token, -100 where nothing is.
         glimpses: of its pictures, in order.
     """
 
@@ -47,11 +47,15 @@ def lay_out(sample: Sample, glimpses: Sequence[Glimpse], tokenizer: Tokenizer) -
     user = "".join(_image(next(shown)) if isinstance(part, Picture) else part for part in question.parts)
     before = f"{START}system\n{question.system}{STOP}\n{START}user\n"
     asked = tokenizer.encode(f"{before}{user}{STOP}\n{START}assistant\n")
-    answer = tokenizer.encode(sample.answer + STOP).ids
-    ends = [end - len(before) for _, end in asked.offsets]
-    noted = [tokenizer.encode(sample.notes[end]).ids[0] if end in sample.notes else IGNORE for end in ends]
+    answer = tokenizer.encode(sample.answer + STOP)
+
+    def noted(notes: Mapping[int, str], ends: Iterable[int]) -> list[int]:
+        return [tokenizer.encode(notes[end]).ids[0] if end in notes else IGNORE for end in ends]
+
     return Tokens(
-        asked.ids + answer, [IGNORE] * len(asked.ids) + answer, noted + [IGNORE] * len(answer), tuple(glimpses)
+        asked.ids + answer.ids, [IGNORE] * len(asked.ids) + answer.ids,
+        noted(sample.notes, (end - len(before) for _, end in asked.offsets))
+        + noted(sample.asides, (end for _, end in answer.offsets)), tuple(glimpses),
     )
 
 

@@ -1,4 +1,4 @@
-"""Notes in the margin of a question for a plan: what is to become of each thing, and where what is asked for is.
+"""Notes in the margin: what is to become of each thing, where what is asked for is, how far down a thing is.
 
 A plan follows from a few comparisons between instruction and scene. Told only whether the whole plan is right, a small
 model is long in finding them; told at every name what it should have found out by then, it finds them at once. The
@@ -15,6 +15,7 @@ from tandem.agent.planner.training.tokenizer import COLOURED, END, NAMES
 
 STAYS, MISSING = END, "there"
 _LISTED = re.compile(r"^- (.+?) at \[", re.MULTILINE)
+_POINTED = re.compile(r'"name":"([^"]+)","point":\[\d+,(\d+)\]')
 _NAMED = re.compile(rf"\b(?:{'|'.join(sorted(NAMES, key=len, reverse=True))})\b")
 
 
@@ -35,6 +36,15 @@ def notes(text: str, record: Mapping[str, Any]) -> dict[int, str]:
         if match[0] in where or _is_thing(match[0]):
             made[match.end()] = where.get(match[0], MISSING)
     return made
+
+
+def asides(answer: str) -> dict[int, str]:
+    """By the end of a name in a list of things, as a count of characters, how far down the picture the thing is.
+
+    That number is written two words later. Left alone, a model looks for what is as far across as it just wrote, and
+    takes the place of a neighbour in the same column; what it knew at the name, it need not look for again.
+    """
+    return {match.end(1): match[2] for match in _POINTED.finditer(answer)}
 
 
 def _goals(steps: Sequence[Mapping[str, str]]) -> dict[str, str]:

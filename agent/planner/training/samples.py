@@ -16,7 +16,7 @@ from tandem.agent.planner.model import Picture, Question
 from tandem.agent.planner.scene import Scene, Thing
 from tandem.agent.planner.steps import write_plan, write_refusal
 from tandem.agent.planner.training.history import attempt, done, held, history_of, mistaken, subgoal_of
-from tandem.agent.planner.training.notes import notes
+from tandem.agent.planner.training.notes import asides, notes
 from tandem.bridge.contract import SKILLS, Attempt, CameraPoint, InvalidPlan, Outcome, Subgoal
 
 CAMERA, SIZE = "front", (640, 480)
@@ -32,11 +32,13 @@ class Sample:
         question: as deployment asks it.
         answer: compact JSON.
         notes: what to note at places of the question's one text; see `notes.notes`.
+        asides: what to note at places of the answer; see `notes.asides`.
     """
 
     question: Question
     answer: str
     notes: Mapping[int, str] = field(default_factory=dict)
+    asides: Mapping[int, str] = field(default_factory=dict)
 
 
 def compact(value: Mapping[str, Any]) -> str:
@@ -68,7 +70,8 @@ def perceive(
     answer = scene_of(things).value(canvas)
     if as_given:
         answer = {"things": [value for thing in things for value in scene_of([thing]).value(canvas)["things"]]}
-    return Sample(prompting.perceive(Picture(CAMERA, picture), canvas), compact(answer))
+    told = compact(answer)
+    return Sample(prompting.perceive(Picture(CAMERA, picture), canvas), told, asides=asides(told))
 
 
 def plan(record: Mapping[str, Any], canvas: Canvas, rng: np.random.Generator) -> Sample | None:

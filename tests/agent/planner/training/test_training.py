@@ -103,6 +103,18 @@ def test_a_note_stands_at_the_last_token_of_its_name(shop):
     assert laid.noted[place] == tokenizer.encode("there").ids[0]
 
 
+def test_an_aside_tells_at_a_name_in_the_answer_how_far_down_the_thing_is(shop):
+    things = [{"name": "gear", "u": 0.5, "v": 0.75, "where": "in the gear slot"},
+              {"name": "gear slot", "u": 0.5, "v": 0.3, "where": "on the table"}]
+    writer = shop.writer()
+    sample = samples.perceive(np.zeros((2, 2, 3), np.uint8), things, writer.canvas, as_given=True)
+    glimpse = Glimpse(np.arange(4), np.zeros((4, 256), np.float32))
+    laid = chat.lay_out(sample, (glimpse,), writer.tokenizer)
+    word = writer.tokenizer.id_to_token
+    told = [(word(token), word(note)) for token, note in zip(laid.ids, laid.noted, strict=True) if note != chat.IGNORE]
+    assert told == [("gear", "750"), ("gear slot", "300")]
+
+
 def test_whole_pictures_become_the_same_tokens_in_training_and_in_deployment(tiny):
     tower = tiny._model.model.visual
     pictures = torch.from_numpy(np.random.default_rng(1).integers(0, 255, (2, HEIGHT, WIDTH, 3), dtype=np.uint8))
