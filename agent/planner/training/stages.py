@@ -214,7 +214,7 @@ def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:
 def _memory(remembered: Mapping[bool, np.ndarray], folder: Path, held: bool) -> tuple[Sources, Views]:
     sources = Sources.of(folder, held_out=held)
     numbers = spread(len(sources.pictures), REMEMBERED)
-    seen = Remembered(sources.pictures, remembered[held], numbers)
+    seen = Remembered(sources.pictures, remembered[held], numbers, seek=not held)
     return sources, seen if held else Either((seen, Imagined(sources)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from tandem.agent.planner.training.shards import Shards
 from tandem.agent.planner.training.sources import Sources
 
 Record = Mapping[str, Any]
+SOUGHT, SHOWN = 0.5, 3  # share of tables that are chosen for having many slots, and of how many
 
 
 class Views(Protocol):
@@ -33,7 +34,7 @@ class Imagined:
 
     Attributes:
         sources: the records.
-        vary: in other colours, and mirrored.
+        vary: in other colours, and mirrored; tables with many slots come more often.
     """
 
     sources: Sources
@@ -41,7 +42,7 @@ class Imagined:
 
     def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
         """See `Views`. Often fewer things than there were, and elsewhere: few and far apart are told most easily."""
-        record = self.sources.any_record(rng)
+        record = _drawn(lambda: self.sources.any_record(rng), rng, self.vary)
         if self.vary:
             record = {**record, "things": scattered(record["things"], rng)}
         return self._see(record, rng, int(rng.integers(2**32)))
@@ -70,16 +71,22 @@ class Remembered:
         shards: the pictures.
         codes: float16 (N, cells, width).
         numbers: int (N,) which of the pictures they are of, ascending.
+        seek: tables with many slots come more often.
     """
 
     shards: Shards
     codes: np.ndarray
     numbers: np.ndarray
+    seek: bool = True
 
     def one(self, rng: np.random.Generator) -> tuple[Record, Glimpse]:
         """See `Views`."""
-        index = int(rng.integers(len(self.codes)))
-        return self.shards.record(int(self.numbers[index])), self._glimpse(index, rng)
+        def draw() -> tuple[Record, int]:
+            index = int(rng.integers(len(self.codes)))
+            return self.shards.record(int(self.numbers[index])), index
+
+        record, index = _drawn(draw, rng, self.seek, of=lambda drawn: drawn[0])
+        return record, self._glimpse(index, rng)
 
     def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
         """See `Views`."""
@@ -111,6 +118,14 @@ class Either:
     def two(self, rng: np.random.Generator) -> tuple[Record, Glimpse, Glimpse] | None:
         """See `Views`."""
         return self.views[rng.integers(2)].two(rng)
+
+
+def _drawn(
+    draw: Callable[[], Any], rng: np.random.Generator, seek: bool, of: Callable[[Any], Record] = lambda drawn: drawn
+) -> Any:
+    """A draw; sought, half of the time that of a few whose record has the most slots, which few tables have at all."""
+    drawn = [draw() for _ in range(SHOWN if seek and rng.random() < SOUGHT else 1)]
+    return max(drawn, key=lambda one: sum(thing["name"].endswith(" slot") for thing in of(one)["things"]))
 
 
 def spread(total: int, count: int, run: int = 6) -> np.ndarray:
