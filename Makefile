@@ -22,13 +22,13 @@ install := $(python) -m pip install --quiet --disable-pip-version-check --constr
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-setup: $(light)  ## install what an episode needs (no torch)
-	@echo "Ready: everything an episode needs is in $(VENV). The models (torch, transformers; 5 GB): make setup-all"
+setup: $(light)  ## install all but the models: what an episode with --planner scripted needs (no torch)
+	@echo "Ready: an episode with --planner scripted runs in $(VENV). The models (torch, transformers; 5 GB): make setup-all"
 
 setup-all: $(models)  ## also install the models: torch, transformers, xgrammar and their kin
 	@echo "Ready: everything, models included, is in $(VENV)."
 
-episode: $(light)  ## run one episode; options: make episode ARGS="--task stack --seed 3"
+episode: $(models)  ## run one episode; options: make episode ARGS="--task stack --seed 3"
 	@$(python) launch/episode.py $(ARGS)
 
 test: $(models)  ## run the tests; one of them: make test ARGS=tests/bridge

@@ -53,8 +53,8 @@ class System:
     """Task: pick_place, sort, stack, kit, insert, drawer, machine, conveyor."""
     robot: str = "panda"
     """Arm: panda, ur5e, so101."""
-    planner: str = "scripted"
-    """Planner: scripted (uses ground truth, and says so), tiny (the model in this repository), a folder or hub id of
+    planner: str = "tiny"
+    """Planner: tiny (the model in this repository), scripted (uses ground truth, and says so), a folder or hub id of
     an open model, openai:<base url>#<model>, cassette:<log of an episode>, babble (any valid plan: the floor)."""
     perceiver: str | None = None
     """A second model that looks and judges, for a planner that reads text only; named as --planner names one."""

@@ -127,7 +127,7 @@ def gpu() -> Finding:
             ["nvidia-smi", "--query-gpu=name,memory.total,memory.free,driver_version", "--format=csv,noheader,nounits"],
             capture_output=True, text=True, timeout=30, check=True)  # fmt: skip
     except FileNotFoundError:
-        return Finding("gpu", "ok", "none: the scripted planner and the motion policy need none")
+        return Finding("gpu", "ok", "none: the embedded model, the scripted planner and the motion policy need none")
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         return Finding("gpu", "warn", f"nvidia-smi fails: {error}", "reload the NVIDIA driver, or reboot")
     rows = [row.split(", ") for row in run.stdout.strip().splitlines()]

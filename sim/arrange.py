@@ -17,6 +17,7 @@ from tandem.sim.world import World
 MOVES = {"stay": 0.45, "inside": 0.3, "table": 0.12, "on": 0.1, "far": 0.03}
 HELD, AWAY = 0.08, 0.15  # share of arrangements with something in the hand, and with the arm away from home
 KEPT = 0.8  # share of tables right after a pick that are left with it in the hand
+STRAY = 0.3  # share of parts that may also be put into a larger slot that is not theirs
 DROP_M, CLEAR_M, FAR = 0.003, 0.008, (1.15, 1.3)
 REST_S = 0.35
 TRIES = 8
@@ -125,7 +126,9 @@ def _place_on_table(world: World, rng: np.random.Generator, *, far: bool) -> np.
 def _put_inside(world: World, entity: Entity, rng: np.random.Generator) -> None:
     """Into a bin, slot, hole, drawer that is open, or onto the mat or belt: whatever there is."""
     homes = [e for e in world.entities.values() if e.kind in ("bin", "slot", "hole", "mat") or _is_open(world, e)]
-    fitting = [home for home in homes if home.kind != "slot" or home.name in (f"{entity.name} slot", "fixture")]
+    strays = rng.random() < STRAY
+    fitting = [home for home in homes if home.kind != "slot" or home.name in (f"{entity.name} slot", "fixture")
+               or (strays and max(entity.size[:2]) + CLEAR_M < min(home.size[:2]))]
     fitting = [home for home in fitting if home.kind != "hole" or "peg" in entity.name]
     if not fitting:
         return

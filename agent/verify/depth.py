@@ -15,6 +15,8 @@ import numpy as np
 from tandem.bridge.contract import CameraPoint, CameraSpec
 
 THICKNESS_M = 0.008  # a change of height below this may be noise
+BESIDE_PX = 8  # a point may be off a thing by so much
+LOWEST = 10  # percentile of heights around a point that counts as what things stand on
 ARM_RADIUS_M = 0.09  # how far a hand reaches around its tool point
 ARM_BELOW_M = 0.05  # how far fingers and what they hold reach below it
 
@@ -45,6 +47,8 @@ class Change:
         top_z_m: height of what rose there; that of the point if nothing did.
         raised_m2: area that is higher than before, on the surface to which the point belongs.
         covered: share of that surface that the arm hides after.
+        bare: the point showed what things stand on, and no thing.
+        lowered_m2: area right beside the point that is lower than before.
     """
 
     point: np.ndarray
@@ -53,6 +57,8 @@ class Change:
     top_z_m: float
     raised_m2: float
     covered: float
+    bare: bool
+    lowered_m2: float
 
 
 def change_at(
@@ -83,12 +89,15 @@ def change_at(
     surface = _surface(old[2], level[2], centre, below_m)
     raised = surface & (rise > THICKNESS_M)
     there = centre & np.isfinite(rise)
+    lowered = _centre(old[2].shape, point, window, BESIDE_PX) & (rise < -THICKNESS_M)
     return Change(
         point=level, rise_m=float(np.median(rise[there])) if there.any() else 0.0,
         hidden=1.0 - there.sum() / centre.sum(),
         top_z_m=float(np.percentile(new[2][raised], 90)) if raised.any() else float(level[2]),
         raised_m2=float(np.count_nonzero(raised)) * pixel_m**2,
         covered=float(np.isnan(rise[surface]).mean()) if surface.any() else 1.0,
+        bare=bool(level[2] < np.nanpercentile(old[2], LOWEST) + THICKNESS_M),
+        lowered_m2=float(np.count_nonzero(lowered)) * pixel_m**2,
     )
 
 

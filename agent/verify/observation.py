@@ -181,7 +181,10 @@ def _picked(change: Change | None, grip: str, tool_z: float) -> Verdict:
         return _yes(f"{words}; there was no depth to look at")
     if change.hidden > MAX_HIDDEN:
         return _yes(f"{words}; its place is hidden behind what is held")
-    return _gone(change, words)
+    verdict = _gone(change, words)
+    if verdict.outcome is Outcome.FAILURE and change.bare and change.lowered_m2 >= MIN_AREA_M2:
+        return _yes(f"{words}, nothing stood at the point itself: what stood right beside it left its place")
+    return verdict
 
 
 def _gone(change: Change, words: str) -> Verdict:

@@ -98,7 +98,7 @@ class SimBenchmark:
 
     def _episodes(self) -> float:
         """Whole episodes of the demonstrator, planning and motion included."""
-        rig = Rig(System(task=self.task, policy="demonstrator", verifier="predicate"))
+        rig = Rig(System(task=self.task, planner="scripted", policy="demonstrator", verifier="predicate"))
         count, start = 0, perf_counter()
         while perf_counter() - start < 2 * self.seconds:
             rig.run(seed=count)

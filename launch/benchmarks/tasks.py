@@ -29,8 +29,8 @@ SECTIONS = ("tasks", "robots", "disturbances", "infeasible", "insert")
 ON_ROBOTS = {"ur5e": ("pick_place", "sort", "stack"), "so101": ("pick_place",)}
 DISTURBED = ("pick_place", "sort")
 MODES = {
-    "truth": {"policy": "demonstrator", "verifier": "predicate"},
-    "depth": {"policy": "motion", "verifier": "observation"},
+    "truth": {"planner": "scripted", "policy": "demonstrator", "verifier": "predicate"},
+    "depth": {"planner": "scripted", "policy": "motion", "verifier": "observation"},
 }
 
 

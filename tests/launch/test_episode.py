@@ -21,6 +21,7 @@ from tandem.sim.tasks import TASKS
 from tandem.sim.world import World
 
 LAUNCH = Path(__file__).parents[2] / "launch"
+DEMONSTRATED = ("--planner", "scripted", "--policy", "demonstrator", "--verifier", "predicate")
 
 
 def run(*options, cwd):
@@ -56,6 +57,8 @@ def test_an_episode_leaves_a_log_a_film_and_a_sheet(tmp_path):
     assert log.result["claimed"]
     assert log.manifest["seed"] == 1
     assert log.manifest["system"]["task"] == "pick_place"
+    assert not log.result["privileged"]
+    assert log.manifest["planner"]["model"]["digest"]
     with av.open(str(log.path.with_suffix(".mp4"))) as film:
         stream = film.streams.video[0]
         assert stream.codec_context.name == "h264"
@@ -67,16 +70,14 @@ def test_an_episode_leaves_a_log_a_film_and_a_sheet(tmp_path):
 
 @pytest.mark.parametrize("task", sorted(set(TASKS) - {"pick_place"}))
 def test_every_task_replays_bit_for_bit_from_its_log(tmp_path, task):
-    options = ("--policy", "demonstrator", "--verifier", "predicate", "--task", task, "--no-pictures")
-    done = run(*options, "--seed", 3, "--log-dir", tmp_path, cwd=tmp_path)
+    done = run(*DEMONSTRATED, "--task", task, "--no-pictures", "--seed", 3, "--log-dir", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert replayed(log_of(tmp_path)) is None
 
 
 @pytest.mark.parametrize("trouble", ["moved", "slipped", "delayed"])
 def test_a_disturbed_episode_replays_bit_for_bit(tmp_path, trouble):
-    options = ("--policy", "demonstrator", "--verifier", "predicate", "--disturb", trouble, "--no-pictures")
-    run(*options, "--seed", 2, "--log-dir", tmp_path, cwd=tmp_path)
+    run(*DEMONSTRATED, "--disturb", trouble, "--no-pictures", "--seed", 2, "--log-dir", tmp_path, cwd=tmp_path)
     log = log_of(tmp_path)
     assert len(log.commands()[1]) > 50
     assert replayed(log) is None
@@ -85,7 +86,8 @@ def test_a_disturbed_episode_replays_bit_for_bit(tmp_path, trouble):
 def test_the_same_seed_gives_the_same_states_in_two_processes(tmp_path):
     states = []
     for name in ("first", "second"):
-        run("--task", "stack", "--seed", 5, "--no-pictures", "--log-dir", tmp_path / name, cwd=tmp_path)
+        options = ("--planner", "scripted", "--task", "stack", "--seed", 5, "--no-pictures")
+        run(*options, "--log-dir", tmp_path / name, cwd=tmp_path)
         states.append(log_of(tmp_path / name).states()[1])
     assert np.array_equal(*states)
 
@@ -116,7 +118,7 @@ def test_any_planner_over_a_model_is_logged_with_its_exchanges_and_is_not_privil
     (("--planner", "cassette:tape.mcap"), "no log 'tape.mcap'"),
     (("--perceiver", "scripted"), "has no eyes"),
     (("--verifier", "nobody"), "observation"),
-    (("--verifier", "judge"), "has no eyes"),
+    (("--planner", "scripted", "--verifier", "judge"), "has no eyes"),
     (("--body", "tcp://nowhere"), "sim"),
     (("--disturb", "earthquake"), "knocked"),
     (("--clock", "charged"), "charged:MS|charged:250"),

@@ -37,7 +37,7 @@ class Knows(Babbler):
 
 
 def _run(task, seed, **ask):
-    rig = Rig(System(task=task))
+    rig = Rig(System(task=task, planner="scripted"))
     model = Knows(rig.truth)
     rig._planner = ModelPlanner(model)
     try:

@@ -79,6 +79,24 @@ ABOVE_BIN = (0.5, -0.15, 0.18)
 HOLDING = {"opening": 0.5, "tool": ABOVE_CUBE}
 
 
+NEIGHBOUR, LIFTED_NEIGHBOUR = box(0.5, 0.145, 0.0), box(0.5, 0.145, 0.13)
+ABOVE_NEIGHBOUR = {"opening": 0.5, "tool": (0.5, 0.145, 0.15)}
+
+
+def test_a_point_a_little_beside_a_thing_means_the_thing():
+    beside = Subgoal("pick", {"object": "red cube", "point": pixel(0.5, 0.1 - 0.026, 0.0)})
+    taken = judged(beside, seen(CUBE), seen(LIFTED, **HOLDING))
+    assert (taken.outcome, "right beside" in taken.evidence) == (YES, True), taken
+    for after in (seen(CUBE, **HOLDING), seen(CUBE, LIFTED_NEIGHBOUR, **ABOVE_NEIGHBOUR)):
+        left = judged(beside, seen(CUBE, NEIGHBOUR), after)
+        assert left.outcome is not YES, left
+
+
+def test_a_thing_that_stays_was_not_picked_whatever_left_beside_it():
+    verdict = judged(PICK, seen(CUBE, NEIGHBOUR), seen(CUBE, LIFTED_NEIGHBOUR, **ABOVE_NEIGHBOUR))
+    assert (verdict.outcome, "still there" in verdict.evidence) == (NO, True), verdict
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.002])
 @pytest.mark.parametrize(("after", "outcome", "words"), [
     (seen(LIFTED, opening=0.5, tool=ABOVE_CUBE), YES, "left its place"),
