@@ -23,8 +23,8 @@ TINY = Path(__file__).parents[1] / "agent" / "planner" / "tiny"
 NAMES = ("scripted", "tiny", "babble")
 FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>")
 SETTINGS_FILE = "tandem.json"
-PLANNER_SETTINGS = ("show_picture", "look_first")
-SETTINGS = {**dict.fromkeys(PLANNER_SETTINGS, bool), "terse": bool}
+PLANNER_SETTINGS = {"show_picture": bool, "look_first": bool, "glance_again": int}
+SETTINGS = {**PLANNER_SETTINGS, "terse": bool}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -134,11 +134,12 @@ def _told(spec: str) -> dict[str, Any]:
         return {}
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        wrong = {name: value for name, value in settings.items() if not isinstance(value, SETTINGS.get(name, ()))}
+        wrong = {name: value for name, value in settings.items() if type(value) is not SETTINGS.get(name)}
     except (ValueError, AttributeError) as reason:
         raise ModelUnusable(f"{path} is no JSON object: {reason}") from reason
     if wrong:
-        known = ", ".join(f"{name} (true or false)" for name in SETTINGS)
+        values = {bool: "true or false", int: "a whole number"}
+        known = ", ".join(f"{name} ({values[kind]})" for name, kind in SETTINGS.items())
         raise ModelUnusable(f"{path} says {wrong}; it may say: {known}")
     return settings
 

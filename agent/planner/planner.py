@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.agent.hand import last_taken, may_hold
-from tandem.agent.planner import prompting
+from tandem.agent.planner import glances, prompting
 from tandem.agent.planner.canvas import Canvas
 from tandem.agent.planner.model import Answer, Model, Picture, Question
 from tandem.agent.planner.scene import Scene
@@ -51,6 +51,8 @@ class ModelPlanner:
         show_picture: the planning question has the picture, too, beside the scene.
         look_first: list what is there before planning; without it the model plans from the picture alone, and its
             grammar knows no names.
+        glance_again: side in pixels, as the perceiver resizes pictures, of the squares that it makes tokens of. Where
+            two things lie within one, more glances are taken, and what most agree on counts (`glances`); 0 for never.
 
     Raises:
         ModelUnusable: nobody would look.
@@ -61,9 +63,10 @@ class ModelPlanner:
 
     def __init__(
         self, model: Model, *, perceiver: Model | None = None, cameras: Sequence[str] = (), show_picture: bool = True,
-        look_first: bool = True,
+        look_first: bool = True, glance_again: int = 0,
     ):
         self._model, self._eyes, self._cameras = model, perceiver or model, tuple(cameras)
+        self._again = glance_again
         self._look_first, self._show = look_first, model.family.sees and (show_picture or not look_first)
         if not self._eyes.family.sees:
             raise ModelUnusable(
@@ -75,7 +78,10 @@ class ModelPlanner:
     def describe(self) -> dict[str, Any]:
         """For the log: which models, and how they are asked. Plain types only."""
         eyes = {} if self._eyes is self._model else {"perceiver": self._eyes.describe()}
-        return {"model": self._model.describe(), **eyes, "show_picture": self._show, "look_first": self._look_first}
+        return {
+            "model": self._model.describe(), **eyes, "show_picture": self._show, "look_first": self._look_first,
+            "glance_again": self._again,
+        }
 
     def plan(self, request: PlanRequest) -> Plan:
         """The plan; raises `PlannerFailed` with the exchanges made so far."""
@@ -90,8 +96,10 @@ class ModelPlanner:
         for turn in turns:
             _attempt(turn, self._look)
         if self._look_first:
-            _stage(self._eyes, turns, self._ask_perceive, self._read_scene)
-        _stage(self._model, turns, self._ask_plan, self._read_plan)
+            _stage(self._eyes, [(turn,) for turn in turns], self._ask_perceive, self._read_scene)
+            self._glance_again(turns)
+            _feel(turns)
+        _stage(self._model, [(turn,) for turn in turns], self._ask_plan, self._read_plan)
         return [turn.result for turn in turns]
 
     def _look(self, turn: _Turn) -> None:
@@ -103,11 +111,30 @@ class ModelPlanner:
         turn.camera = known[0]
         turn.picture = picture_of(turn.request.observation, turn.camera)
 
-    def _ask_perceive(self, turn: _Turn) -> Question:
-        return prompting.perceive(turn.picture, turn.canvas(self._eyes))
+    def _ask_perceive(self, turn: _Turn, by: tuple[int, int] = (0, 0)) -> Question:
+        return prompting.perceive(glances.moved(turn.picture, *by), turn.canvas(self._eyes))
 
     def _read_scene(self, turn: _Turn, value: Mapping[str, Any]) -> None:
-        turn.scene = _felt(Scene.read(value, turn.canvas(self._eyes)), turn.request)
+        turn.scene = Scene.read(value, turn.canvas(self._eyes))
+
+    def _glance_again(self, turns: Sequence[_Turn]) -> None:
+        """Where things stand close together, more glances, of all turns at once; what most of them tell counts."""
+        close = [turn for turn in turns if turn.result is None and glances.crowded(turn.scene, self._square(turn))]
+        told = {id(turn): [turn.scene] for turn in close}
+        more = [(turn, by) for turn in close for by in glances.shifts(self._square(turn))]
+
+        def read(turn: _Turn, value: Mapping[str, Any], by: tuple[int, int]) -> None:
+            canvas = turn.canvas(self._eyes)
+            told[id(turn)].append(glances.moved_back(Scene.read(value, canvas), *by, canvas.size))
+
+        _stage(self._eyes, more, self._ask_perceive, read)
+        for turn in close:
+            turn.scene = glances.agreed(told[id(turn)], self._square(turn))
+
+    def _square(self, turn: _Turn) -> float:
+        """Side in pixels of the camera's picture of what the perceiver makes a token of; 0 if none is known."""
+        canvas = turn.canvas(self._eyes)
+        return self._again * canvas.size[0] / canvas.resized[0]
 
     def _ask_plan(self, turn: _Turn) -> Question:
         request, picture = turn.request, turn.picture if self._show else None
@@ -119,6 +146,12 @@ class ModelPlanner:
     def _read_plan(self, turn: _Turn, value: Mapping[str, Any]) -> None:
         subgoals, reason = read_plan(value, turn.canvas(self._model), turn.request.catalogue, turn.scene)
         turn.result = Plan(subgoals, feasible=not reason, reason=reason, calls=tuple(turn.calls))
+
+
+def _feel(turns: Sequence[_Turn]) -> None:
+    for turn in turns:
+        if turn.result is None:
+            turn.scene = _felt(turn.scene, turn.request)
 
 
 def _felt(scene: Scene, request: PlanRequest) -> Scene:
@@ -141,17 +174,24 @@ def _attempt(turn: _Turn, step: Callable[..., Any], *given: Any) -> Any:
 
 
 def _stage(
-    model: Model, turns: Sequence[_Turn], ask: Callable[[_Turn], Question],
-    read: Callable[[_Turn, Mapping[str, Any]], None],
+    model: Model, asked: Sequence[tuple[Any, ...]], ask: Callable[..., Question], read: Callable[..., None]
 ) -> None:
-    """Ask one question for every turn that has not failed, all at once, and read the answers."""
-    asked = [(turn, question) for turn in turns if turn.result is None and (question := _attempt(turn, ask))]
-    for (turn, _), answer in zip(asked, _answers(model, [question for _, question in asked]), strict=True):
+    """Ask a question for every turn that has not failed, all at once, and read the answers.
+
+    Args:
+        model: answers.
+        asked: turns, each with what else `ask` and `read` are given.
+        ask: makes the question of a turn.
+        read: takes a turn and its answer.
+    """
+    going = (one for one in asked if one[0].result is None)
+    known = [(one, question) for one in going if (question := _attempt(one[0], ask, *one[1:]))]
+    for ((turn, *given), _), answer in zip(known, _answers(model, [question for _, question in known]), strict=True):
         if isinstance(answer, PlannerFailed):
             turn.fail(answer)
         else:
             turn.calls.append(answer.call)
-            _attempt(turn, read, answer.value)
+            _attempt(turn, read, answer.value, *given)
 
 
 def _answers(model: Model, questions: Sequence[Question]) -> list[Answer | PlannerFailed]:

@@ -62,7 +62,7 @@ class Scene:
         same = [thing for thing in self.things if thing.name == name]
         if near is None:
             return same[0] if same else None
-        return min(same, key=lambda t: _apart(t.point, near), default=None)
+        return min(same, key=lambda t: apart(t.point, near), default=None)
 
     def holding(self, name: str | None, point: CameraPoint | None = None) -> Scene:
         """The scene with this in the gripper and nothing else, whatever a model took to be there.
@@ -97,12 +97,12 @@ class Scene:
             raise PlannerFailed(f"the answer lists a thing without a name: {str(answer)[:200]}")
         near, things = ONCE * canvas.size[0], list[Thing]()
         for name, point, where in found:
-            if not any(thing.name == name and _apart(thing.point, point) < near for thing in things):
+            if not any(thing.name == name and apart(thing.point, point) < near for thing in things):
                 things.append(Thing(name, point, where))
         return cls(tuple(things))
 
 
-def _apart(one: CameraPoint, other: CameraPoint) -> float:
+def apart(one: CameraPoint, other: CameraPoint) -> float:
     """Pixels."""
     return math.hypot(one.u - other.u, one.v - other.v)
 

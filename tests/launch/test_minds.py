@@ -1,7 +1,5 @@
 """From the word behind --planner to a model and its settings; a recorded episode plans again without its model."""
 
-import json
-
 import pytest
 from composition import Rig, System, load_models
 from minds import Choice, check_spec, load_model, settings_of
@@ -32,7 +30,7 @@ def test_settings_stand_beside_the_weights(tmp_path):
     file = tmp_path / "tandem.json"
     file.write_text('{"show_picture": false}')
     assert settings_of(str(tmp_path)) == {"show_picture": False}
-    for wrong in ("{", "[1]", '{"show_picture": "no"}', '{"pictures": true}'):
+    for wrong in ("{", "[1]", '{"show_picture": "no"}', '{"pictures": true}', '{"glance_again": true}'):
         file.write_text(wrong)
         with pytest.raises(ModelUnusable, match=r"tandem\.json"):
             settings_of(str(tmp_path))
@@ -57,7 +55,8 @@ def test_a_recorded_episode_plans_again_without_its_model(tmp_path):
         first.run(3, subscribers=[recorder])
     first.close()
     plans = [plan for _, plan in LogReader(path).plans()]
-    assert json.dumps(settings_of(f"cassette:{path}")) == '{"show_picture": true, "look_first": true}'
+    known = {"show_picture": True, "look_first": True, "glance_again": 0}
+    assert settings_of(f"cassette:{path}") == known
 
     again, heard = Rig(System(planner=f"cassette:{path}")), tmp_path / "again.mcap"
     with Recorder(heard) as recorder:

@@ -13,10 +13,11 @@ import torch
 from transformers import PreTrainedModel, StaticCache
 from transformers.cache_utils import StaticLayer
 
+from tandem.agent.planner.in_process.grouped import PIECE, grouped
 from tandem.agent.planner.in_process.reader import Read
 
 _SIZES = (8, 32)  # tokens of a step
-_GRAIN = 1024  # places of a cache, in steps of this many: a graph belongs to one size of cache
+_GRAIN = 4 * PIECE  # places of a cache, in steps of this many: a graph belongs to one size of cache
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
@@ -99,7 +100,11 @@ class Step:
         self._start = torch.full((1,), len(places) - size, device=device)
         self._last = torch.zeros(1, dtype=torch.long, device=device)
         self._position = torch.zeros(axes, 1, 1, dtype=torch.long, device=device)
-        self._run = self._captured() if device.type == "cuda" else self._forward
+        self._text = shelf.model.config.get_text_config(decoder=True)
+        self._run = self._forward
+        if device.type == "cuda":
+            with grouped(self._text):
+                self._run = self._captured()
 
     def __call__(self, chunk: list[int], start: int, position: torch.Tensor) -> torch.Tensor:
         """Read a chunk at a place; float logits (V,) after its last token, overwritten by the next step."""
@@ -107,7 +112,8 @@ class Step:
         self._start.fill_(start)
         self._last.fill_(len(chunk) - 1)
         self._position.copy_(position)
-        return self._run()
+        with grouped(self._text):
+            return self._run()
 
     def _forward(self) -> torch.Tensor:
         for layer in self._shelf.cache.layers:

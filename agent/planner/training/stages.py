@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from transformers import Qwen3VLForConditionalGeneration
 from tandem.agent.planner.families.registry import family_of
 from tandem.agent.planner.training import samples
 from tandem.agent.planner.training import tokenizer as words
-from tandem.agent.planner.training.architecture import CELLS, HEIGHT, WIDTH, build, configuration
+from tandem.agent.planner.training.architecture import CELL, CELLS, HEIGHT, WIDTH, build, configuration
 from tandem.agent.planner.training.dense import PatchHead, dense_loss
 from tandem.agent.planner.training.export import export
 from tandem.agent.planner.training.eyes import Eyes
@@ -42,8 +43,8 @@ from tandem.bridge.contract import InvalidOption
 
 NAME_WORTH, DECISION_WORTH = 2.0, 4.0
 CHECKED = 96  # held-out samples of each kind
-LOOKED_AT = 8  # pictures at a time
-REMEMBERED = 2400  # pictures, 98 kB each and half a second of a CPU
+LOOKED_AT = {"cpu": 8, "cuda": 64}  # pictures at a time
+REMEMBERED = {"cpu": 2400, "cuda": 12000}  # pictures, 98 kB each and half a second of a CPU
 Say = Callable[[str], None]
 
 
@@ -89,15 +90,22 @@ class Workshop:
     def eyes(self) -> Eyes:
         """As the last stage that taught them left them."""
         tower = self.new_model().model.visual
-        tower.load_state_dict(self.tower_of("survey", "see"))
+        self.take(("survey", "see"), tower=tower)
         return Eyes(tower).to(self.device).eval()
 
-    def tower_of(self, *learned: str) -> dict[str, torch.Tensor]:
-        """Weights of the first of these stages that has run; `InvalidOption` if none has."""
-        for stage in learned:
-            if (path := self.folder / stage / "checkpoint.pt").exists():
-                return torch.load(path, weights_only=True, map_location=self.device)["tower"]
-        raise InvalidOption(f"{self.folder} has no checkpoint of {' or '.join(learned)}; train that first")
+    def take(self, learned: Sequence[str], **parts: nn.Module) -> None:
+        """Give these parts the weights that the first of these stages that has run left them.
+
+        When none has, they stay as `start` has them; `InvalidOption` if there is no start either.
+        """
+        paths = [self.folder / stage / "checkpoint.pt" for stage in learned]
+        path = next((path for path in paths if path.exists()), None)
+        if path is None and self.start is None:
+            raise InvalidOption(f"{self.folder} has no checkpoint of {' or '.join(learned)}; train that first")
+        if path is not None:
+            saved = torch.load(path, weights_only=True, map_location=self.device)
+            for name, part in parts.items():
+                part.load_state_dict(saved[name])
 
     def grid(self) -> torch.Tensor:
         """Tokens of the numbers that coordinates are written with, in order."""
@@ -170,9 +178,7 @@ def _learn_densely(
     eyes = Eyes(tower, compiled=shop.compiled).to(shop.device)
     head = PatchHead(tower.config.hidden_size).to(shop.device)
     if after:
-        before = torch.load(shop.folder / after / "checkpoint.pt", weights_only=True, map_location=shop.device)
-        tower.load_state_dict(before["tower"])
-        head.load_state_dict(before["head"])
+        shop.take((after,), tower=tower, head=head)
 
     def loss_of(drawn: Windows) -> tuple[torch.Tensor, dict[str, float]]:
         drawn = drawn.to(shop.device)
@@ -197,8 +203,8 @@ def learn_to_think(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> 
 
 def learn_to_look(shop: Workshop, schedule: Schedule, batch: int, say: Say) -> None:
     """All prompts, with what the eyes make of real pictures, after `learn_to_think`."""
-    remembered = {held: _remember(shop, held, say) for held in (False, True)}
-    _learn_language(shop, "look", MIX, _milder(schedule), batch, say, partial(_memory, remembered), after="think")
+    paths = {held: _remember(shop, held, say) for held in (False, True)}
+    _learn_language(shop, "look", MIX, _milder(schedule), batch, say, partial(_memory, paths), after="think")
 
 
 def _milder(schedule: Schedule) -> Schedule:
@@ -211,10 +217,9 @@ def _imagination(folder: Path, held: bool) -> tuple[Sources, Views]:
     return sources, Imagined(sources, vary=not held)
 
 
-def _memory(remembered: Mapping[bool, np.ndarray], folder: Path, held: bool) -> tuple[Sources, Views]:
-    sources = Sources.of(folder, held_out=held)
-    numbers = spread(len(sources.pictures), REMEMBERED)
-    seen = Remembered(sources.pictures, remembered[held], numbers, seek=not held)
+def _memory(paths: Mapping[bool, Path], folder: Path, held: bool) -> tuple[Sources, Views]:
+    sources, codes = Sources.of(folder, held_out=held), np.load(paths[held], mmap_mode="r")
+    seen = Remembered(sources.pictures, codes, spread(len(sources.pictures), len(codes)), seek=not held)
     return sources, seen if held else Either((seen, Imagined(sources)))
 
 
@@ -225,10 +230,10 @@ def _learn_language(
     model, writer, grid, worth = shop.new_model(), shop.writer(), shop.grid(), shop.worth()
     tower = model.model.language_model
     mind = Mind(tower, writer.image, compiled=shop.compiled)
-    if after:
-        tower.load_state_dict(shop.tower_of(after))
     margin = nn.Linear(*reversed(model.lm_head.weight.shape), bias=False, device=shop.device)
     margin.load_state_dict(model.lm_head.state_dict())
+    if after:
+        shop.take((after,), tower=tower, margin=margin)
 
     def loss_of(drawn: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         return language_loss(mind, model.lm_head, margin, drawn.to(shop.device), grid, worth)
@@ -246,31 +251,40 @@ def _learn_language(
         return figures
 
     training = Training({"tower": tower, "margin": margin}, schedule, shop.folder / stage, say, {margin.weight: 1.0})
-    make = partial(language_batches, writer, batch, mix, partial(source, shop.data, False))
+    make = partial(_exchanges, shop, batch, mix, source)
     training.run(side_by_side(make, (shop.seed, 2, training.step), shop.workers), loss_of, check)
 
 
-def _remember(shop: Workshop, held: bool, say: Say) -> np.ndarray:
-    """float16 (N, cells, width): what the trained eyes make of pictures, evenly chosen, kept in a file."""
-    path = shop.folder / f"codes-{'held-out' if held else 'trained'}.npy"
+def _exchanges(
+    shop: Workshop, batch: int, mix: Mapping[str, float], source: Callable[[Path, bool], tuple[Sources, Views]],
+    rng: np.random.Generator,
+) -> Iterator[Batch]:
+    """What a text tower is trained on; a process of its own can make it."""
+    return language_batches(shop.writer(), batch, mix, partial(source, shop.data, False), rng)
+
+
+def _remember(shop: Workshop, held: bool, say: Say) -> Path:
+    """File with float16 (N, cells, width): what the trained eyes make of pictures, evenly chosen."""
+    path, at_once = shop.folder / f"codes-{'held-out' if held else 'trained'}.npy", LOOKED_AT[shop.device]
     shards = Sources.of(shop.data, held_out=held).pictures
-    eyes, chosen = shop.eyes(), spread(len(shards), REMEMBERED)
+    eyes, chosen = shop.eyes(), spread(len(shards), REMEMBERED[shop.device])
     shape = (len(chosen), CELLS[0] * CELLS[1], eyes.tower.config.out_hidden_size)
-    if path.exists() and (kept := np.load(path, mmap_mode="r")).shape == shape:
-        return kept
+    if path.exists() and np.load(path, mmap_mode="r").shape == shape:
+        return path
     partial_path = path.with_suffix(".partial")
     codes = np.lib.format.open_memmap(partial_path, "w+", np.float16, shape)
-    for first in range(0, shape[0], LOOKED_AT):
-        if first % (100 * LOOKED_AT) == 0:
-            say(f"looking at pictures: {first}/{shape[0]}")
-        numbers = chosen[first : first + LOOKED_AT]
-        pictures = torch.from_numpy(np.stack([shards.picture(int(k)) for k in numbers])).to(shop.device)
-        with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):
-            seen, _ = eyes(pictures, torch.zeros(len(pictures), 2, dtype=torch.long, device=shop.device))
-        codes[first : first + LOOKED_AT] = seen.float().cpu().numpy()
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, shape[0], at_once):
+            if first % (100 * at_once) == 0:
+                say(f"looking at pictures: {first}/{shape[0]}")
+            decoded = list(pool.map(shards.picture, map(int, chosen[first : first + at_once])))
+            pictures = torch.from_numpy(np.stack(decoded)).to(shop.device)
+            with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):
+                seen, _ = eyes(pictures, torch.zeros(len(pictures), 2, dtype=torch.long, device=shop.device))
+            codes[first : first + at_once] = seen.float().cpu().numpy()
     codes.flush()
     partial_path.rename(path)
-    return np.load(path, mmap_mode="r")
+    return path
 
 
 def _mean(figures: list[dict[str, float]]) -> dict[str, float]:
@@ -280,6 +294,6 @@ def _mean(figures: list[dict[str, float]]) -> dict[str, float]:
 def export_model(shop: Workshop, folder: Path) -> None:
     """Write eyes and mind as one checkpoint, with the settings that its prompts were taught with."""
     model = shop.new_model()
-    model.model.visual.load_state_dict(shop.tower_of("survey", "see"))
-    model.model.language_model.load_state_dict(shop.tower_of("look", "think"))
-    export(model, shop.tokenizer, folder, {"show_picture": False, "terse": True})
+    shop.take(("survey", "see"), tower=model.model.visual)
+    shop.take(("look", "think"), tower=model.model.language_model)
+    export(model, shop.tokenizer, folder, {"show_picture": False, "terse": True, "glance_again": CELL})

@@ -24,7 +24,7 @@ from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.words import split_name
 
 SIDES = (2, 2, 2, 4, 2, 2, 2, 8)  # cells of a window, each way, batch by batch: shapes need little around them
-BANK, FRESH = 800, 4  # pictures that are cut from, and how many of them are exchanged with each batch
+BANK, USES = 800, 16  # pictures that are cut from, and windows for each that is exchanged
 MAX_SHIFT, MAX_SCALE = 0.012, 0.03  # shares of the picture; whether a thing is in reach must stay true
 CUT_PX = (16, 12), (16, 28)  # a thing whose point is that near to a window's edge, x and y, low and high, is cut off
 BELOW_PX = 8  # a point is on top of a thing: its middle is a little lower
@@ -82,7 +82,7 @@ def window_batches(folder: Path, size: int, rng: np.random.Generator) -> Iterato
     shards = Sources.of(folder).pictures
     bank = [_with_things(shards, rng) for _ in range(BANK // 8)]
     for side in cycle(SIDES):
-        for _ in range(FRESH):
+        for _ in range(max(1, size // USES)):
             fresh = _with_things(shards, rng)
             if len(bank) < BANK:
                 bank.append(fresh)

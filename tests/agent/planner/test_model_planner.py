@@ -138,6 +138,41 @@ def test_the_picture_is_shown_again_or_not():
     assert [len(model.asked[1][0].parts) for model in (seen, unseen)] == [2, 1]
 
 
+CROWDED = {"things": [
+    {"name": "red cube", "point": [500, 500], "where": "on the table"},
+    {"name": "blue bin", "point": [530, 500], "where": "on the table"},
+]}
+
+
+def test_where_things_stand_close_together_it_looks_again_and_most_glances_count():
+    """The pictures are moved by half a square of 40 pixels, so the same point is [31, 42] thousandths further."""
+    wrong = {"things": [{**CROWDED["things"][0], "point": [545, 540]}, CROWDED["things"][1]]}
+    across, down, both = ({"things": [{**thing, "point": [thing["point"][0] + x, thing["point"][1] + y]}
+                                      for thing in CROWDED["things"]]} for x, y in ((31, 0), (0, 42), (31, 42)))
+    model = Says(wrong, across, down, both, {"feasible": True, "steps": []})
+    plan = ModelPlanner(model, show_picture=False, glance_again=40).plan(REQUEST)
+    assert [[q.kind for q in asked] for asked in model.asked] == [["perceive"], ["perceive"] * 3, ["plan"]]
+    assert len(plan.calls) == 5
+    scene = model.asked[2][0].parts[0]
+    assert "- red cube at [500, 500], on the table\n- blue bin at [530, 500], on the table" in scene
+    shown = [question.parts[0].pixels for asked in model.asked[:2] for question in asked]
+    assert all((picture[20:, 20:] == IMAGE[20 - y : 480 - y, 20 - x : 640 - x]).all()
+               for picture, (x, y) in zip(shown, ((0, 0), (20, 0), (0, 20), (20, 20)), strict=True))
+
+
+@pytest.mark.parametrize("settings", [{"glance_again": 0}, {"glance_again": 15}], ids=str)
+def test_one_glance_is_enough_where_nothing_is_close_or_no_square_is_known(settings):
+    model = Says(CROWDED, {"feasible": True, "steps": []})
+    assert len(ModelPlanner(model, show_picture=False, **settings).plan(REQUEST).calls) == 2
+
+
+def test_a_further_glance_that_fails_fails_the_plan_and_keeps_what_was_said():
+    model = Says(CROWDED, *[PlannerFailed("no answer")] * 6)
+    with pytest.raises(PlannerFailed, match="no answer") as failed:
+        ModelPlanner(model, glance_again=40).plan(REQUEST)
+    assert [call["kind"] for call in failed.value.calls] == ["perceive"]
+
+
 def _try(skill, failure=None, claimed=True, **arguments):
     return Attempt(Subgoal(skill, arguments), claimed, None, None, failure, "", 0.0, 1.0)
 

@@ -1,7 +1,9 @@
 """Training the embedded model from the first word to a checkpoint that plans, on drawn tables, in seconds."""
 
 import json
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -76,8 +78,23 @@ def tiny(shop, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     stages.export_model(shop, folder)
     assert (folder / "model.safetensors").stat().st_size < 25 * 2**20
-    assert json.loads((folder / "tandem.json").read_text()) == {"show_picture": False, "terse": True}
+    assert json.loads((folder / "tandem.json").read_text()) == {
+        "show_picture": False, "terse": True, "glance_again": 40,
+    }
     return InProcessModel(str(folder), Options(device="cpu"))
+
+
+def test_training_goes_on_from_a_checkpoint_with_batches_made_elsewhere(shop, tiny, tmp_path):
+    """The way that a GPU takes: no earlier stage here, processes that make the batches."""
+    more = replace(shop, folder=tmp_path, start=Path(tiny.describe()["id"]), workers=1)
+    stages.learn_words(more)
+    stages.learn_to_look(more, Schedule(1, warm=1, every=1, save=1), 2, lambda words: None)
+    before, learned = more.new_model().model.language_model, more.new_model().model.language_model
+    more.take(("look",), tower=learned)
+    before, after = before.state_dict(), learned.state_dict()
+    assert any((before[name] != after[name]).any() for name in before)
+    with pytest.raises(InvalidOption, match="see"):
+        replace(more, start=None).take(("see",))
 
 
 def question(shop, size=(480, 640)):
