@@ -23,7 +23,7 @@ TINY = Path(__file__).parents[1] / "agent" / "planner" / "tiny"
 NAMES = ("scripted", "tiny", "babble")
 FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>")
 SETTINGS_FILE = "tandem.json"
-PLANNER_SETTINGS = {"show_picture": bool, "look_first": bool, "glance_again": int}
+PLANNER_SETTINGS = {"show_picture": bool, "look_first": bool, "glance_again": int, "point_step": int}
 SETTINGS = {**PLANNER_SETTINGS, "terse": bool}
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 

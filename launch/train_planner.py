@@ -3,6 +3,7 @@
     python launch/train_planner.py data --folder data/planner
     python launch/train_planner.py train --data data/planner --folder runs/planner
     python launch/train_planner.py export --folder runs/planner --to agent/planner/tiny
+    python launch/train_planner.py average --of runs/one runs/other --to runs/both
     python launch/train_planner.py evaluate --data data/planner
     python launch/train_planner.py adapt --base Qwen/Qwen3-VL-4B-Instruct --data data/planner --to runs/adapted
 
@@ -23,6 +24,7 @@ from planner_training.snapshots import Snapshots, generate
 from rich.console import Console
 
 from tandem.agent.planner.training import stages
+from tandem.agent.planner.training.export import average
 from tandem.agent.planner.training.loop import Schedule
 from tandem.bridge.contract import InvalidOption, TandemError
 
@@ -114,10 +116,25 @@ class Export:
         console.print(f"written: {self.to}")
 
 
+@dataclass(frozen=True)
+class Average:
+    """Average exported checkpoints, weight by weight: runs side by side from one start, better than each of them."""
+
+    of: tuple[Path, ...]
+    """Folders of checkpoints."""
+    to: Path
+    """Folder of the average."""
+
+    def run(self, console: Console) -> None:
+        average(self.of, self.to)
+        console.print(f"written: {self.to}")
+
+
 Command = (
     Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Average, tyro.conf.subcommand("average")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Adapt, tyro.conf.subcommand("adapt")]
 )

@@ -52,22 +52,25 @@ def moved_back(scene: Scene, across: int, down: int, size: tuple[int, int]) -> S
 
 
 def agreed(scenes: Sequence[Scene], square: float) -> Scene:
-    """What the first glance saw, at the points that most glances agree on.
+    """What the first glance saw, where most glances agree that it is.
 
     A thing stands at the mean of the points that most glances tell for its name, where the first tells it when no two
-    agree. What only the first tells, right where most tell another thing, is a mistake, and left out.
+    agree. What only the first tells, right where most tell another thing, is a mistake and left out; what it misses and
+    two others tell at one place, where nothing else is, is there.
 
     Args:
         scenes: of every glance; the first at the picture as it was, which shows best what things are.
         square: side of a square, pixels.
     """
-    found = [_group(thing, scenes, SAME * square) for thing in scenes[0].things]
-    things = [_mean(group) for group in found]
-    sure = [thing for thing, group in zip(things, found, strict=True) if 2 * len(group) > len(scenes)]
-    return Scene(tuple(
-        thing for thing, group in zip(things, found, strict=True)
-        if len(group) > 1 or not any(apart(thing.point, other.point) < SAME * square for other in sure)
-    ))
+    near, first = SAME * square, scenes[0]
+    found = [_group(thing, scenes, near) for thing in first.things]
+    sure = [_mean(group) for group in found if 2 * len(group) > len(scenes)]
+    things = [_mean(group) for group in found if not (_alone(group, scenes) and _beside(_mean(group), sure, near))]
+    missed = {thing.name: thing for scene in scenes[1:] for thing in scene.things if thing.name not in first.names}
+    for group in (_group(thing, scenes, near) for thing in missed.values()):
+        if len(group) > 1 and not _beside(_mean(group), things, near):
+            things.append(_mean(group))
+    return Scene(tuple(things))
 
 
 def _group(thing: Thing, scenes: Sequence[Scene], near: float) -> list[Thing]:
@@ -79,6 +82,15 @@ def _group(thing: Thing, scenes: Sequence[Scene], near: float) -> list[Thing]:
         closest = (min(glance, key=lambda other: apart(other.point, middle.point)) for glance in told if glance)
         groups.append([other for other in closest if apart(other.point, middle.point) < near])
     return max(groups, key=len)
+
+
+def _alone(group: Sequence[Thing], scenes: Sequence[Scene]) -> bool:
+    """Whether only one glance tells that name at all."""
+    return sum(group[0].name in scene.names for scene in scenes) == 1
+
+
+def _beside(thing: Thing, others: Sequence[Thing], near: float) -> bool:
+    return any(other is not thing and apart(thing.point, other.point) < near for other in others)
 
 
 def _mean(group: Sequence[Thing]) -> Thing:

@@ -53,6 +53,8 @@ class ModelPlanner:
             grammar knows no names.
         glance_again: side in pixels, as the perceiver resizes pictures, of the squares that it makes tokens of. Where
             two things lie within one, more glances are taken, and what most agree on counts (`glances`); 0 for never.
+        point_step: what the model was taught to write coordinates in multiples of. Numbers between them are words that
+            it hardly knows, so the points of a scene are told in these.
 
     Raises:
         ModelUnusable: nobody would look.
@@ -63,10 +65,10 @@ class ModelPlanner:
 
     def __init__(
         self, model: Model, *, perceiver: Model | None = None, cameras: Sequence[str] = (), show_picture: bool = True,
-        look_first: bool = True, glance_again: int = 0,
+        look_first: bool = True, glance_again: int = 0, point_step: int = 1,
     ):
         self._model, self._eyes, self._cameras = model, perceiver or model, tuple(cameras)
-        self._again = glance_again
+        self._again, self._step = glance_again, point_step
         self._look_first, self._show = look_first, model.family.sees and (show_picture or not look_first)
         if not self._eyes.family.sees:
             raise ModelUnusable(
@@ -80,7 +82,7 @@ class ModelPlanner:
         eyes = {} if self._eyes is self._model else {"perceiver": self._eyes.describe()}
         return {
             "model": self._model.describe(), **eyes, "show_picture": self._show, "look_first": self._look_first,
-            "glance_again": self._again,
+            "glance_again": self._again, "point_step": self._step,
         }
 
     def plan(self, request: PlanRequest) -> Plan:
@@ -98,7 +100,7 @@ class ModelPlanner:
         if self._look_first:
             _stage(self._eyes, [(turn,) for turn in turns], self._ask_perceive, self._read_scene)
             self._glance_again(turns)
-            _feel(turns)
+            self._settle(turns)
         _stage(self._model, [(turn,) for turn in turns], self._ask_plan, self._read_plan)
         return [turn.result for turn in turns]
 
@@ -131,6 +133,11 @@ class ModelPlanner:
         for turn in close:
             turn.scene = glances.agreed(told[id(turn)], self._square(turn))
 
+    def _settle(self, turns: Sequence[_Turn]) -> None:
+        """What was seen, put right by what is felt, in numbers that the model knows."""
+        for turn in (turn for turn in turns if turn.result is None):
+            turn.scene = _felt(turn.scene, turn.request).in_steps(self._step, turn.canvas(self._model))
+
     def _square(self, turn: _Turn) -> float:
         """Side in pixels of the camera's picture of what the perceiver makes a token of; 0 if none is known."""
         canvas = turn.canvas(self._eyes)
@@ -146,12 +153,6 @@ class ModelPlanner:
     def _read_plan(self, turn: _Turn, value: Mapping[str, Any]) -> None:
         subgoals, reason = read_plan(value, turn.canvas(self._model), turn.request.catalogue, turn.scene)
         turn.result = Plan(subgoals, feasible=not reason, reason=reason, calls=tuple(turn.calls))
-
-
-def _feel(turns: Sequence[_Turn]) -> None:
-    for turn in turns:
-        if turn.result is None:
-            turn.scene = _felt(turn.scene, turn.request)
 
 
 def _felt(scene: Scene, request: PlanRequest) -> Scene:

@@ -81,6 +81,20 @@ class Scene:
         rest = [thing for thing in things if known is None or thing.name != name or thing.point != known.point]
         return Scene((*rest, Thing(name, known.point if known else point, IN_HAND)))
 
+    def in_steps(self, step: int, canvas: Canvas) -> Scene:
+        """The scene with points as a model tells them that was taught coordinates in whole multiples of a step.
+
+        With a step of 1 points stay between the numbers, as they were seen.
+        """
+        if step == 1:
+            return self
+
+        def moved(point: CameraPoint) -> CameraPoint:
+            written = zip(canvas.write(point), canvas.largest, strict=True)
+            return canvas.read([step * min(round(at / step), most // step) for at, most in written])
+
+        return Scene(tuple(replace(thing, point=moved(thing.point)) for thing in self.things))
+
     def at(self, name: str, written: list[int], canvas: Canvas) -> Thing | None:
         """The thing whose constant in the grammar is this name and point."""
         return next((t for t in self.things if t.name == name and canvas.write(t.point) == written), None)

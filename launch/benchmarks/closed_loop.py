@@ -18,6 +18,7 @@ from typing import Any
 from benchmarks.closed_loop_report import Cell, ablation_table, figures, table
 from benchmarks.journal import Journal
 from composition import Rig, System, load_models
+from minds import settings_of
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -134,8 +135,9 @@ def _variants(planner: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _who(system: System) -> dict[str, Any]:
-    """What answers: other weights under the same name are another planner."""
-    return {str(k): model.describe().get("digest") for k, model in enumerate(load_models(system)) if model is not None}
+    """What answers: other weights or settings under the same name are another planner."""
+    models = ((str(k), model.describe().get("digest")) for k, model in enumerate(load_models(system)) if model)
+    return {**dict(models), "settings": settings_of(system.planner)}
 
 
 def _key(cell: Cell, seed: int, who: dict[str, Any]) -> dict[str, Any]:

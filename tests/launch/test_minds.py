@@ -55,7 +55,7 @@ def test_a_recorded_episode_plans_again_without_its_model(tmp_path):
         first.run(3, subscribers=[recorder])
     first.close()
     plans = [plan for _, plan in LogReader(path).plans()]
-    known = {"show_picture": True, "look_first": True, "glance_again": 0}
+    known = {"show_picture": True, "look_first": True, "glance_again": 0, "point_step": 1}
     assert settings_of(f"cassette:{path}") == known
 
     again, heard = Rig(System(planner=f"cassette:{path}")), tmp_path / "again.mcap"

@@ -82,7 +82,7 @@ class Shelf:
 
 
 class Step:
-    """Reads a chunk at a place. On CUDA it is compiled and captured when it is first used, which takes a minute.
+    """Reads a chunk at a place. On CUDA it is compiled and captured when it is first used: minutes for a large model.
 
     Args:
         shelf: whose cache it reads into.

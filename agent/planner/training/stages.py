@@ -296,4 +296,6 @@ def export_model(shop: Workshop, folder: Path) -> None:
     model = shop.new_model()
     shop.take(("survey", "see"), tower=model.model.visual)
     shop.take(("look", "think"), tower=model.model.language_model)
-    export(model, shop.tokenizer, folder, {"show_picture": False, "terse": True, "glance_again": CELL})
+    step = 1000 // samples.GRID
+    settings = {"show_picture": False, "terse": True, "glance_again": CELL, "point_step": step}
+    export(model, shop.tokenizer, folder, settings)

@@ -63,15 +63,29 @@ def test_where_no_two_agree_the_first_counts():
     assert told(apart) == {("gear", 100, 200, "on the table")}
 
 
-def test_the_first_glance_says_what_is_there():
+def test_what_the_first_glance_sees_is_there_and_what_it_misses_takes_two_others():
     one, more = scene(("gear", 100, 200)), scene(("gear", 100, 200), ("pin", 300, 200))
-    assert {name for name, *_ in told([one, more, more, more])} == {"gear"}
     assert {name for name, *_ in told([more, one, one, one])} == {"gear", "pin"}
+    assert {name for name, *_ in told([one, more, more, one])} == {"gear", "pin"}
+    assert {name for name, *_ in told([one, more, one, one])} == {"gear"}
+    elsewhere = scene(("gear", 100, 200), ("pin", 500, 300))
+    assert {name for name, *_ in told([one, more, elsewhere, one])} == {"gear"}
+
+
+def test_another_name_for_what_the_first_glance_sees_is_no_second_thing():
+    first, misnamed = scene(("red brick", 100, 200)), scene(("red cube", 103, 202))
+    assert told([first, misnamed, misnamed, first]) == {("red brick", 100, 200, "on the table")}
 
 
 def test_a_ghost_on_top_of_another_thing_is_left_out():
     slot = ("pin slot", 300, 200)
     assert told([scene(slot, ("gear slot", 304, 203)), *[scene(slot)] * 3]) == {(*slot, "on the table")}
+
+
+def test_what_other_glances_see_elsewhere_is_no_ghost():
+    slot, places = ("pin slot", 300, 200), ((305, 200), (330, 200), (300, 240), (270, 200))
+    seen = told([scene(slot, ("tray", *place)) for place in places])
+    assert seen == {(*slot, "on the table"), ("tray", 305, 200, "on the table")}
 
 
 def test_two_things_of_one_name_stay_two():

@@ -160,6 +160,19 @@ def test_where_things_stand_close_together_it_looks_again_and_most_glances_count
                for picture, (x, y) in zip(shown, ((0, 0), (20, 0), (0, 20), (20, 20)), strict=True))
 
 
+def test_points_are_told_in_the_steps_that_the_model_was_taught():
+    """What the gripper feels lies where the hand was, and numbers of that kind the model hardly knows."""
+    things = {"things": [{"name": "red cube", "point": [103, 999], "where": "on the table"}]}
+    model = Says(things, {"feasible": True, "steps": []})
+    point = CameraPoint("front", 207.3, 101.0)
+    history = (Attempt(Subgoal("pick", {"object": "gear", "point": point}), True, None, None, None, "", 0.0, 1.0),)
+    observation = {"image.front": IMAGE, "gripper_opening": np.array([0.4])}
+    request = PlanRequest("tidy up", observation, history=history, cameras=("front",))
+    ModelPlanner(model, show_picture=False, point_step=5).plan(request)
+    scene = model.asked[1][0].parts[0]
+    assert "- red cube at [105, 995], on the table\n- gear at [325, 210], in the gripper" in scene
+
+
 @pytest.mark.parametrize("settings", [{"glance_again": 0}, {"glance_again": 15}], ids=str)
 def test_one_glance_is_enough_where_nothing_is_close_or_no_square_is_known(settings):
     model = Says(CROWDED, {"feasible": True, "steps": []})

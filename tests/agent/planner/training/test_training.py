@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tandem.agent.planner import prompting
 from tandem.agent.planner.in_process.model import InProcessModel
@@ -17,6 +18,7 @@ from tandem.agent.planner.model import Picture, Question
 from tandem.agent.planner.terse import Terse, terse
 from tandem.agent.planner.training import chat, samples, stages, words
 from tandem.agent.planner.training.architecture import CELL, CELLS, HEIGHT, WIDTH, patches
+from tandem.agent.planner.training.export import average
 from tandem.agent.planner.training.eyes import Eyes
 from tandem.agent.planner.training.glimpse import Glimpse
 from tandem.agent.planner.training.loop import Schedule, Training
@@ -79,7 +81,7 @@ def tiny(shop, tmp_path_factory):
     stages.export_model(shop, folder)
     assert (folder / "model.safetensors").stat().st_size < 25 * 2**20
     assert json.loads((folder / "tandem.json").read_text()) == {
-        "show_picture": False, "terse": True, "glance_again": 40,
+        "show_picture": False, "terse": True, "glance_again": 40, "point_step": 5,
     }
     return InProcessModel(str(folder), Options(device="cpu"))
 
@@ -95,6 +97,22 @@ def test_training_goes_on_from_a_checkpoint_with_batches_made_elsewhere(shop, ti
     assert any((before[name] != after[name]).any() for name in before)
     with pytest.raises(InvalidOption, match="see"):
         replace(more, start=None).take(("see",))
+
+
+def test_an_average_lies_between_its_checkpoints_and_loads_as_they_do(shop, tiny, tmp_path):
+    first, second = Path(tiny.describe()["id"]), tmp_path / "second"
+    stages.export_model(shop, second)
+    other = load_file(second / "model.safetensors")
+    save_file({name: weight + 1 for name, weight in other.items()}, second / "model.safetensors", {"format": "pt"})
+    average((first, second), tmp_path / "mean")
+    ours, theirs = load_file(tmp_path / "mean" / "model.safetensors"), load_file(first / "model.safetensors")
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name].float(), weight.float() + 0.5, atol=0.02, rtol=0.01)
+    assert InProcessModel(str(tmp_path / "mean"), Options(device="cpu")).family.name == tiny.family.name
+    for wrong in ((first,), (first, tmp_path)):
+        with pytest.raises(InvalidOption):
+            average(wrong, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def question(shop, size=(480, 640)):
