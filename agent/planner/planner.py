@@ -17,7 +17,7 @@ from tandem.agent.planner.model import Answer, Model, Picture, Question
 from tandem.agent.planner.scene import Scene
 from tandem.agent.planner.sight import picture_of
 from tandem.agent.planner.steps import read_plan
-from tandem.bridge.contract import CameraPoint, ModelUnusable, Plan, PlannerFailed, PlanRequest
+from tandem.bridge.contract import CameraPoint, InvalidOption, ModelUnusable, Plan, PlannerFailed, PlanRequest
 
 
 @dataclass
@@ -58,6 +58,7 @@ class ModelPlanner:
 
     Raises:
         ModelUnusable: nobody would look.
+        InvalidOption: `glance_again` is negative, or `point_step` less than 1.
     """
 
     privileged = False
@@ -68,6 +69,10 @@ class ModelPlanner:
         look_first: bool = True, glance_again: int = 0, point_step: int = 1,
     ):
         self._model, self._eyes, self._cameras = model, perceiver or model, tuple(cameras)
+        if glance_again < 0 or point_step < 1:
+            raise InvalidOption(
+                f"glance_again must be 0 or more and point_step at least 1, got {glance_again} and {point_step}"
+            )
         self._again, self._step = glance_again, point_step
         self._look_first, self._show = look_first, model.family.sees and (show_picture or not look_first)
         if not self._eyes.family.sees:

@@ -136,8 +136,9 @@ def _variants(planner: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _who(system: System) -> dict[str, Any]:
     """What answers: other weights or settings under the same name are another planner."""
-    models = ((str(k), model.describe().get("digest")) for k, model in enumerate(load_models(system)) if model)
-    return {**dict(models), "settings": settings_of(system.planner)}
+    models = {str(k): model for k, model in enumerate(load_models(system)) if model is not None}
+    digests = {k: model.describe().get("digest") for k, model in models.items()}
+    return {**digests, "settings": settings_of(system.planner)}
 
 
 def _key(cell: Cell, seed: int, who: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tandem.bridge.contract import (
     Attempt,
     CameraPoint,
     FailureCode,
+    InvalidOption,
     ModelUnusable,
     Plan,
     PlannerFailed,
@@ -171,6 +172,12 @@ def test_points_are_told_in_the_steps_that_the_model_was_taught():
     ModelPlanner(model, show_picture=False, point_step=5).plan(request)
     scene = model.asked[1][0].parts[0]
     assert "- red cube at [105, 995], on the table\n- gear at [325, 210], in the gripper" in scene
+
+
+@pytest.mark.parametrize("settings", [{"glance_again": -1}, {"point_step": 0}], ids=str)
+def test_settings_without_a_meaning_are_refused(settings):
+    with pytest.raises(InvalidOption, match="got"):
+        ModelPlanner(Says(), **settings)
 
 
 @pytest.mark.parametrize("settings", [{"glance_again": 0}, {"glance_again": 15}], ids=str)
