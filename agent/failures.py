@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tandem.bridge.contract import (
+    BodyStopped,
     BodyUnresponsive,
     FailureCode,
     InvalidAction,
@@ -16,6 +17,7 @@ from tandem.bridge.contract import (
 )
 
 _CODES: dict[type[BaseException], FailureCode] = {
+    BodyStopped: FailureCode.BODY_STOPPED,
     BodyUnresponsive: FailureCode.BODY_UNRESPONSIVE,
     ConnectionError: FailureCode.BODY_UNRESPONSIVE,
     TimeoutError: FailureCode.BODY_UNRESPONSIVE,
@@ -32,7 +34,7 @@ _CODES: dict[type[BaseException], FailureCode] = {
 NAMED = (SkillFailed, *_CODES)
 """The errors that end an attempt or an episode with a code. Any other is a mistake in a program and propagates."""
 
-UNTRUSTED = frozenset({FailureCode.BODY_UNRESPONSIVE, FailureCode.PHYSICS_DIVERGED})
+UNTRUSTED = frozenset({FailureCode.BODY_STOPPED, FailureCode.BODY_UNRESPONSIVE, FailureCode.PHYSICS_DIVERGED})
 """After these not even the ground truth is to be asked."""
 
 

@@ -7,6 +7,7 @@ from tandem.bridge.contract import observation
 from tandem.bridge.contract.action import ActionChunk, ActionKind, ActionSpec
 from tandem.bridge.contract.episode import EpisodeResult, EpisodeStart, Event, EventKind, Step
 from tandem.bridge.contract.errors import (
+    BodyStopped,
     BodyUnresponsive,
     InvalidAction,
     InvalidObservation,
@@ -44,6 +45,7 @@ __all__ = [
     "Attempt",
     "Body",
     "BodySpec",
+    "BodyStopped",
     "BodyUnresponsive",
     "CameraPoint",
     "CameraSpec",

@@ -103,6 +103,10 @@ class BodyUnresponsive(TandemError):
     """A body did not answer within its deadline."""
 
 
+class BodyStopped(TandemError):
+    """A body will not carry out this agent's actions any more: a fault is latched, or the lease is another's."""
+
+
 class PhysicsDiverged(TandemError):
     """MuJoCo warned of a bad state; the simulation is not to be trusted from this step on."""
 

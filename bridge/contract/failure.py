@@ -27,6 +27,7 @@ class FailureCode(StrEnum):
     INFEASIBLE = "INFEASIBLE"  # the planner says it cannot be done, and why
     PLANNER_FAILED = "PLANNER_FAILED"
     BODY_UNRESPONSIVE = "BODY_UNRESPONSIVE"
+    BODY_STOPPED = "BODY_STOPPED"  # a fault is latched, or the lease is another's
     PHYSICS_DIVERGED = "PHYSICS_DIVERGED"
     BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"  # retries, replans or steps are used up
     LOG_UNWRITABLE = "LOG_UNWRITABLE"

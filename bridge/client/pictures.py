@@ -1,0 +1,89 @@
+"""Pictures of a body that is elsewhere: the newest of each camera, never older than asked for."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import zmq
+
+from tandem.bridge.client.contact import Contact
+from tandem.bridge.client.sockets import MEDIA_HIGH_WATER, subscriber
+from tandem.bridge.contract.errors import InvalidObservation, MissingDependency, StaleObservation
+from tandem.bridge.contract.observation import layout
+from tandem.bridge.contract.spec import BodySpec
+from tandem.bridge.wire.codec import MAX_REPLY, decode
+from tandem.bridge.wire.message import Message
+
+LARGEST = 64 * 2**20  # bytes of one picture
+
+
+class Pictures:
+    """Reads the media socket; one SUB for each picture that somebody has asked for.
+
+    Args:
+        context: of the link.
+        contact: whom to reach.
+        port: TCP port of the media socket.
+        spec: the body.
+        session: of the controller.
+    """
+
+    def __init__(self, context: zmq.Context, contact: Contact, port: int, spec: BodySpec, session: str):
+        self._context, self._contact, self._port, self._session = context, contact, port, session
+        self._layout = {key: form for key, form in layout(spec).items() if "." in key}
+        self._sockets: dict[str, zmq.Socket] = {}
+
+    def first_after(self, key: str, when: int, deadline_s: float) -> tuple[np.ndarray, int]:
+        """A picture taken at `when` or later (ns of the controller's clock), and when it was.
+
+        Raises:
+            StaleObservation: none came within the deadline.
+            InvalidObservation: one came that is not as the specification says.
+        """
+        end = time.monotonic() + deadline_s
+        socket = self._socket(key)
+        while True:
+            left = end - time.monotonic()
+            if left <= 0 or not socket.poll(round(left * 1000)):
+                raise StaleObservation(f"camera gave no {key!r} within {deadline_s:g} s: look at the camera's process")
+            _, header, data = socket.recv_multipart(copy=False)
+            message = decode(header.buffer, limit=MAX_REPLY)
+            if message.session == self._session and message.t >= when:
+                return self._array(key, message, data), message.t
+
+    def _socket(self, key: str) -> zmq.Socket:
+        if key not in self._sockets:
+            topic = key.encode()
+            socket = subscriber(self._context, self._contact, self._port, MEDIA_HIGH_WATER, (topic,))
+            socket.maxmsgsize = LARGEST
+            self._sockets[key] = socket
+        return self._sockets[key]
+
+    def _array(self, key: str, message: Message, data: zmq.Frame) -> np.ndarray:
+        shape, dtype = self._layout[key]
+        told = (message["key"], message["shape"], message["dtype"])
+        if told != (key, shape, dtype.str):
+            raise InvalidObservation(f"a picture of {told} came, the specification says {(key, shape, dtype.str)}")
+        if message["encoding"] == "jpeg":
+            return _decoded(data.buffer, shape)
+        if message["encoding"] != "raw" or len(data.buffer) != int(np.prod(shape)) * dtype.itemsize:
+            raise InvalidObservation(f"{key!r} came as {len(data.buffer)} bytes of {message['encoding'][:20]!r}")
+        return np.frombuffer(data.buffer, dtype).reshape(shape)
+
+    def close(self) -> None:
+        """Close every socket."""
+        for socket in self._sockets.values():
+            socket.close()
+        self._sockets.clear()
+
+
+def _decoded(data: memoryview, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        import cv2
+    except ModuleNotFoundError as reason:
+        raise MissingDependency("opencv, for pictures as JPEG", "pip install opencv-python-headless") from reason
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if picture is None or picture.shape != shape:
+        raise InvalidObservation("a JPEG came that is none, or of another size than the specification says")
+    return picture

@@ -1,0 +1,45 @@
+"""The client's sockets: nothing queues towards an arm, and nothing waits at the end."""
+
+from __future__ import annotations
+
+import zmq
+
+from tandem.bridge.client.contact import Contact
+from tandem.bridge.security import join
+from tandem.bridge.wire.codec import MAX_REPLY
+
+MEDIA_HIGH_WATER = 4
+STATE_HIGH_WATER = 5000
+
+
+def dealer(context: zmq.Context, contact: Contact, port: int | None, name: str) -> zmq.Socket:
+    """A DEALER that sends only while it is connected and holds at most two messages back.
+
+    Args:
+        context: of the link.
+        contact: whom to reach.
+        port: TCP port, None for the control socket's.
+        name: what the connection is called on the other side.
+    """
+    socket = context.socket(zmq.DEALER)
+    socket.routing_id = name.encode()
+    socket.immediate, socket.sndhwm, socket.linger, socket.maxmsgsize = True, 2, 0, MAX_REPLY
+    socket.heartbeat_ivl, socket.heartbeat_timeout = 500, 2000
+    socket.reconnect_ivl, socket.reconnect_ivl_max = 50, 500
+    join(socket, contact.mine, contact.controller)
+    socket.connect(contact.endpoint(port))
+    return socket
+
+
+def subscriber(
+    context: zmq.Context, contact: Contact, port: int, high_water: int, topics: tuple[bytes, ...]
+) -> zmq.Socket:
+    """A SUB that keeps at most so many messages."""
+    socket = context.socket(zmq.SUB)
+    socket.rcvhwm, socket.linger = high_water, 0
+    socket.heartbeat_ivl, socket.heartbeat_timeout = 500, 2000
+    join(socket, contact.mine, contact.controller)
+    for topic in topics:
+        socket.subscribe(topic)
+    socket.connect(contact.endpoint(port))
+    return socket

@@ -1,0 +1,53 @@
+"""The five sockets of a controller, bound, guarded and bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import zmq
+
+from tandem.bridge.contract.errors import InvalidOption
+from tandem.bridge.security import Security
+from tandem.bridge.wire.codec import MAX_FRAME
+from tandem.bridge.wire.kinds import Port
+
+KINDS = {
+    Port.CONTROL: zmq.ROUTER, Port.COMMAND: zmq.ROUTER, Port.STATE: zmq.PUB, Port.MEDIA: zmq.PUB, Port.STOP: zmq.ROUTER,
+}
+HIGH_WATER = {Port.CONTROL: 100, Port.COMMAND: 16, Port.STATE: 5000, Port.MEDIA: 4, Port.STOP: 16}
+MAX_PREAUTH = 16 * MAX_FRAME  # libzmq closes a connection beyond; above MAX_FRAME the message is refused with a reason
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a controller is to be reached.
+
+    Attributes:
+        host: address to bind.
+        port: of the control socket, the other four follow; 0 for any that are free.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+    def of(self, port: Port) -> str:
+        """Endpoint to bind for one of the sockets."""
+        return f"tcp://{self.host}:{self.port + list(Port).index(port) if self.port else '*'}"
+
+
+def bind(context: zmq.Context, port: Port, address: Address, security: Security) -> tuple[zmq.Socket, int]:
+    """A socket and the TCP port that it got. Raises `InvalidOption` when the address is taken or not here."""
+    socket = context.socket(KINDS[port])
+    socket.linger, socket.sndhwm, socket.rcvhwm = 0, HIGH_WATER[port], HIGH_WATER[port]
+    socket.maxmsgsize = MAX_PREAUTH
+    socket.heartbeat_ivl, socket.heartbeat_timeout = 500, 2000  # finds dead cables; dead programs are found by state
+    if KINDS[port] == zmq.ROUTER:
+        socket.router_mandatory = True
+    security.serve(socket)
+    try:
+        socket.bind(address.of(port))
+    except zmq.ZMQError as reason:
+        socket.close()
+        words = f"cannot bind {address.of(port)}: {reason.strerror}; choose another --bind or --port"
+        raise InvalidOption(words) from reason
+    return socket, int(socket.last_endpoint.decode().rstrip("\0").rsplit(":", 1)[1])

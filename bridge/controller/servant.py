@@ -1,0 +1,94 @@
+"""The servo as the gateway sees it: a process behind two pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import zmq
+
+from tandem.bridge.controller.relay import QUIT, pack_incoming, pair, unpack_outgoing
+from tandem.bridge.controller.servo import Order, plain_order
+from tandem.bridge.controller.traffic import Incoming, Outgoing
+
+QUIT_S = 5.0  # a stop and the driver's goodbye
+_PROGRAM = """
+import json, os, sys
+path = json.loads(sys.argv[1])
+sys.path[:] = path
+from tandem.bridge.controller.servo import main
+sys.exit(main(sys.argv[2]))
+"""
+
+
+class ServoProcess:
+    """Starts the servo, feeds it, and reads it.
+
+    Args:
+        context: of the gateway.
+        folder: for the pipes; nobody else may enter it.
+        order: what the servo shall do, but for its pipes.
+    """
+
+    def __init__(self, context: zmq.Context, folder: str, order: dict[str, Any]):
+        pipe, stop_pipe = (f"ipc://{folder}/{name}" for name in ("servo", "stop"))
+        self.pipe, self.stop_pipe = pair(context, pipe, bind=True), pair(context, stop_pipe, bind=True)
+        text = json.dumps(plain_order(Order(**order, pipe=pipe, stop_pipe=stop_pipe)))
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), text], stdin=subprocess.DEVNULL, env=environment,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Of the servo."""
+        return self._process.pid
+
+    def forward(self, incoming: Incoming) -> bool:
+        """Hand a frame over; False when the servo does not keep up."""
+        try:
+            self.pipe.send_multipart(pack_incoming(incoming), zmq.NOBLOCK)
+            return True
+        except zmq.Again:
+            return False
+
+    def stop(self, incoming: Incoming, patience_s: float = 0.2) -> list[Outgoing]:
+        """Hand a stop over by its own pipe, from its own thread, and wait for what the servo says to it."""
+        with contextlib.suppress(zmq.Again):
+            self.stop_pipe.send_multipart(pack_incoming(incoming), zmq.NOBLOCK)
+        answers = []
+        if self.stop_pipe.poll(round(patience_s * 1000)):
+            answers.append(unpack_outgoing(self.stop_pipe.recv_multipart()))
+        return answers
+
+    def collect(self) -> list[Outgoing]:
+        """What the servo has said since."""
+        said = []
+        while True:
+            try:
+                said.append(unpack_outgoing(self.pipe.recv_multipart(zmq.NOBLOCK)))
+            except zmq.Again:
+                return said
+
+    def ended(self) -> int | None:
+        """Its exit status, None while it lives."""
+        return self._process.poll()
+
+    def quit(self) -> None:
+        """Let it stop the arm and go; a servo that hangs is ended."""
+        with contextlib.suppress(zmq.Again):
+            self.pipe.send(QUIT, zmq.NOBLOCK)
+        end = time.monotonic() + QUIT_S
+        while self._process.poll() is None and time.monotonic() < end:
+            self.collect()
+            time.sleep(0.02)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self.pipe, self.stop_pipe):
+            pipe.close()

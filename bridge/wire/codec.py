@@ -1,0 +1,94 @@
+"""Bytes to messages and back: one msgpack map, canonical field order, sizes bounded before anything is made of them.
+
+Nothing executable can be expressed: no extension types, no objects. A message that is decoded has every field of its
+kind with its type, finite, and no other field.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from tandem.bridge.wire.fields import FieldType
+from tandem.bridge.wire.kinds import ENVELOPE, KINDS, VERSION
+from tandem.bridge.wire.message import Message
+from tandem.bridge.wire.refusal import Refusal, Refused
+
+MAX_FRAME = 64 * 1024  # bytes of a message towards a controller
+MAX_REPLY = 4 * 2**20  # bytes of a message from one; a picture's data is a frame of its own
+_MAX_MAP = 256
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of a message: envelope first, then its fields in the order of `KINDS`."""
+    plain: dict[str, Any] = {
+        "v": VERSION, "kind": message.kind, "session": message.session, "epoch": message.epoch,
+        "lease": message.lease, "seq": message.seq, "t": message.t,
+    }
+    fields = message.fields
+    for name, kind in KINDS[message.kind].items():
+        plain[name] = kind.pack(fields[name])
+    return msgpack.packb(plain)
+
+
+def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Message:
+    """The message in a frame.
+
+    Args:
+        frame: as it came.
+        limit: bytes that it may have.
+
+    Raises:
+        Refused: OVERSIZED, MALFORMED, UNSUPPORTED_VERSION, UNKNOWN_KIND or NOT_FINITE, naming the culprit.
+    """
+    if len(frame) > limit:
+        raise Refused(Refusal.OVERSIZED, f"{len(frame)} bytes, at most {limit} are read")
+    plain = _unpack(frame)
+    if plain.get("v") != VERSION:
+        raise Refused(Refusal.UNSUPPORTED_VERSION, f"version {str(plain.get('v'))[:20]}, this side speaks {VERSION}")
+    kind = plain.get("kind")
+    layout = KINDS.get(kind) if isinstance(kind, str) else None
+    if layout is None:
+        raise Refused(Refusal.UNKNOWN_KIND, f"kind {str(kind)[:40]!r}")
+    if len(plain) != len(ENVELOPE) + len(layout):
+        raise Refused(Refusal.MALFORMED, _odd(plain, layout))
+    try:
+        head = {name: kind_.check(name, plain[name]) for name, kind_ in _HEAD.items()}
+        fields = {name: kind_.check(name, plain[name]) for name, kind_ in layout.items()}
+    except KeyError as missing:
+        raise Refused(Refusal.MALFORMED, f"{kind} lacks its field {missing}") from None
+    return Message(kind, fields, **head)
+
+
+_HEAD = {name: kind for name, kind in ENVELOPE.items() if name not in ("v", "kind")}
+
+
+def _unpack(frame: bytes | memoryview) -> dict[str, Any]:
+    size = len(frame)
+    try:
+        plain = msgpack.unpackb(
+            frame, max_map_len=_MAX_MAP, max_array_len=size, max_bin_len=size, max_str_len=size, max_ext_len=0,
+        )
+    except (ValueError, UnicodeDecodeError, msgpack.exceptions.UnpackException, RecursionError) as reason:
+        raise Refused(Refusal.MALFORMED, f"no msgpack map: {str(reason) or type(reason).__name__}"[:200]) from None
+    if type(plain) is not dict:
+        raise Refused(Refusal.MALFORMED, f"a msgpack {type(plain).__name__}, not a map")
+    return plain
+
+
+def _odd(plain: dict[str, Any], layout: dict[str, FieldType]) -> str:
+    known = {*ENVELOPE, *layout}
+    missing, extra = sorted(known - set(plain)), sorted(str(name)[:40] for name in set(plain) - known)
+    return f"{plain['kind']} lacks {', '.join(missing) or 'nothing'}, has the unknown {', '.join(extra[:8]) or 'none'}"
+
+
+def peek(frame: bytes | memoryview) -> tuple[str, int, int]:
+    """Kind, id and seq of a frame that `decode` refuses, as far as it tells: so that the refusal can name them."""
+    try:
+        plain = _unpack(frame)
+    except Refused:
+        return "", 0, 0
+    numbers = [plain.get(name, 0) for name in ("id", "seq")]
+    whole = [number if type(number) is int and 0 <= number < 2**63 else 0 for number in numbers]
+    return str(plain.get("kind", ""))[:40], whole[0], whole[1]
