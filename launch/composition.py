@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bodies import body_for
 from minds import Choice, check_spec, load_model, settings_of
 
 from tandem.agent.clock import clock_named
@@ -22,6 +23,7 @@ from tandem.agent.verify.judge import JudgeVerifier
 from tandem.agent.verify.observation import ObservationVerifier
 from tandem.agent.verify.predicate import PredicateVerifier
 from tandem.agent.verify.trusting import TrustingVerifier
+from tandem.bridge.client import RemoteTruth
 from tandem.bridge.contract import (
     EpisodeResult,
     InvalidOption,
@@ -32,17 +34,12 @@ from tandem.bridge.contract import (
     Verifier,
 )
 from tandem.bridge.log import manifest
-from tandem.bridge.robots import load
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
-from tandem.sim.disturbances import disturbance_named
-from tandem.sim.scene import Rates
-from tandem.sim.simulation import Simulation
-from tandem.sim.tasks import Wish, task_named
+from tandem.sim.truth import Truth
 
 POLICIES = ("motion", "demonstrator")
 VERIFIERS = ("observation", "predicate", "judge", "both", "none")
-BODIES = ("sim",)
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,19 @@ class System:
     """Verifier that the agent trusts: observation, judge (the planner's model, shown before and after), both, predicate
     (ground truth), none (believes the policy: for comparison only)."""
     body: str = "sim"
-    """Body: sim."""
+    """Body: sim (MuJoCo in this process), or tcp://HOST:PORT of a controller (python launch/controller.py)."""
+    keys: str | None = None
+    """Folder with this side's key and controller.key, for a guarded controller."""
+    key: str = "commander"
+    """Name of this side's key in it."""
+    standby_s: float = 0.0
+    """How long to wait in line when somebody else commands the body."""
+    faults: str | None = None
+    """What goes wrong on the network to the body, such as "delay:ms=20,jitter_ms=5;drop:p=0.01"."""
+    faults_seed: int = 0
+    """Determines which messages are struck."""
+    horizon_s: float | None = None
+    """Body time after which an episode is given up; without it the task's own."""
     difficulty: float = 0.5
     """0 easy .. 1 hard: more objects, more distractors, longer plans."""
     disturb: tuple[str, ...] = ()
@@ -96,10 +105,14 @@ class System:
 
     def __post_init__(self):
         for kind, name, known in (
-            ("policy", self.policy, POLICIES), ("verifier", self.verifier, VERIFIERS), ("body", self.body, BODIES),
+            ("policy", self.policy, POLICIES), ("verifier", self.verifier, VERIFIERS),
         ):
             if name not in known:
                 raise UnknownName(kind, name, known)
+        if self.body != "sim" and not self.body.startswith("tcp://"):
+            raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
+        if self.body != "sim" and self.clock != "lockstep":
+            raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")
         for spec in filter(None, (self.planner, self.perceiver)):
             check_spec(spec)
         judged = self.verifier in ("judge", "both")
@@ -115,19 +128,17 @@ class Rig:
         search_m: how far around a believed hole the policy feels for it; 0 takes that away from it.
 
     Attributes:
-        simulation: the body.
-        truth: its ground truth.
+        stage: the body, and what a composition asks of it.
+        body: what moves.
+        truth: its ground truth, None where there is none.
         policy: of the present episode; None before the first.
     """
 
     def __init__(self, system: System, *, search_m: float = 0.004):
         self.system, self.policy, self._search_m = system, None, search_m
         self._model, self._eyes = load_models(system)
-        self.simulation = Simulation(
-            task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
-            wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
-        )
-        self.truth = self.simulation.truth()
+        self.stage = body_for(system)
+        self.body, self.truth = self.stage.body, self.stage.truth
         self._clock = clock_named(system.clock)
         self._planner = self._make_planner()
 
@@ -138,16 +149,18 @@ class Rig:
         """One episode."""
         options = {"instruction": instruction, "feasible": feasible}
         agent = self._agent(subscribers)
-        self.simulation.on_event = agent.notice
+        self.stage.listen(agent.notice)
         return agent.run(seed=seed, options=options, manifest=self.manifest(seed, options))
 
     def _agent(self, subscribers: Iterable[Subscriber]) -> Agent:
         self.policy, verifier = self._policy(), self._verifier()
         policy = self.policy
-        horizon = self.simulation.task.horizon_s * self.system.control_hz
+        horizon = self.stage.horizon_s * self.body.spec.control_hz
+        known = {} if self.truth is None else {
+            "measure": self.truth.holds, "score": self._score, "feasible": lambda: self.truth.infeasible() is None,
+        }
         return Agent(
-            self.simulation, self._planner, policy, verifier, measure=self.truth.holds, score=self._score,
-            feasible=lambda: self.truth.infeasible() is None, clock=self._clock,
+            self.body, self._planner, policy, verifier, **known, clock=self._clock,
             limits=Limits(steps=round(horizon)), subscribers=subscribers,
             privileged=getattr(policy, "privileged", False) or getattr(verifier, "privileged", False),
         )
@@ -157,21 +170,21 @@ class Rig:
 
     def _make_planner(self) -> Planner:
         if self._model is None:
-            return ScriptedPlanner(self.truth)
+            return ScriptedPlanner(self._known("the scripted planner"))
         perceiver = None if self._eyes is self._model else self._eyes
         return ModelPlanner(self._model, perceiver=perceiver, **settings_of(self.system.planner))
 
     def _policy(self) -> Policy:
-        spec = self.simulation.spec
+        spec = self.body.spec
         look = DepthTargets(spec, second_look=self.system.second_look)
-        targets = self.truth if self.system.policy == "demonstrator" else look
+        targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look
         return MotionPolicy(spec, targets, search_m=self._search_m)
 
     def _verifier(self) -> Verifier:
-        spec = self.simulation.spec
+        spec = self.body.spec
         match self.system.verifier:
             case "predicate":
-                return PredicateVerifier(self.truth.holds)
+                return PredicateVerifier(self._known("the verifier of predicates").holds)
             case "judge":
                 return JudgeVerifier(self._eyes, spec)
             case "both":
@@ -183,11 +196,17 @@ class Rig:
     def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         """What is needed to make the episode again."""
         planner = {} if self._model is None else {"planner": self._planner.describe()}
-        return manifest(system=asdict(self.system), seed=seed, options=options, **planner)
+        return manifest(system=asdict(self.system), seed=seed, options=options, **planner, **self.stage.describe())
+
+    def _known(self, who: str) -> Truth | RemoteTruth:
+        """The ground truth, for somebody who cannot do without."""
+        if self.truth is None:
+            raise InvalidOption(f"{who} needs ground truth, which this body does not have; choose another")
+        return self.truth
 
     def close(self) -> None:
         """Release the body."""
-        self.simulation.close()
+        self.stage.close()
 
 
 def load_models(system: System) -> tuple[Model | None, Model | None]:

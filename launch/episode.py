@@ -21,7 +21,6 @@ from pictures import write_pictures
 from tandem.agent.evaluation.statistics import wilson
 from tandem.bridge.contract import EpisodeResult, FailureCode, InvalidOption, LogUnwritable, TandemError
 from tandem.bridge.log import Recorder, next_free
-from tandem.sim.replay import state_layout
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,12 @@ def run_folder(logs: Path) -> Path:
 
 
 def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResult:
-    console = Console(rig.simulation.task.horizon_s, f"{options.task}, seed {seed}")
+    console = Console(rig.stage.horizon_s, f"{rig.stage.task}, seed {seed}")
     ask = {"instruction": options.instruction, "feasible": not options.infeasible}
     if not options.record:
         return rig.run(seed, subscribers=[console], **ask)
-    path = next_free(folder, f"{options.task}-{options.robot}-seed{seed}")
-    simulation = rig.simulation
-    with Recorder(
-        path, state=simulation.state, state_layout=lambda: state_layout(simulation.world), model=simulation.model_bytes
-    ) as recorder:
+    path = next_free(folder, f"{rig.stage.task}-{rig.body.spec.robot}-seed{seed}")
+    with Recorder(path, **rig.stage.keeps()) as recorder:
         result = rig.run(seed, subscribers=[recorder, console], **ask)
     if options.pictures and result.failure != FailureCode.LOG_UNWRITABLE:
         write_pictures(path, console.terminal)

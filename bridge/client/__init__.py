@@ -3,5 +3,6 @@
 from tandem.bridge.client.body import RemoteBody
 from tandem.bridge.client.contact import Contact
 from tandem.bridge.client.link import Link
+from tandem.bridge.client.truth import RemoteTruth
 
-__all__ = ["Contact", "Link", "RemoteBody"]
+__all__ = ["Contact", "Link", "RemoteBody", "RemoteTruth"]

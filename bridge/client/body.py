@@ -76,9 +76,10 @@ class RemoteBody:
         self._standby_s, self._lead = standby_s, round(lead_s * 1e9)
         self._dt = round(self.spec.dt_s * 1e9)
         self._pictures = Pictures(
-            self.link.context, contact, self.link.welcome["ports"][Port.MEDIA], self.spec, self.link.session
+            self.link.context, contact, self.link.ports[Port.MEDIA], self.spec, self.link.session
         )
         self._grant: Grant | None = None
+        self._begun = 0  # time of the first observation since the last reset
         self._observed = 0  # time of the newest observation, ns of the controller's clock
         self._moment = 0
         self._started = self._closed = False
@@ -88,7 +89,9 @@ class RemoteBody:
         spec = self.spec
         joints = [
             f"action {i} -> {name} {'rad' if i < spec.dof else 'opening'} [{low:.3f}, {high:.3f}]"
-            for i, (name, low, high) in enumerate(zip(spec.action.names, spec.action.low, spec.action.high, strict=True))
+            for i, name, low, high in zip(
+                range(spec.action.size), spec.action.names, spec.action.low, spec.action.high, strict=True
+            )
         ]
         cameras = [
             f"{image_key(camera.name)}{' and ' + depth_key(camera.name) if camera.depth else ''} -> camera "
@@ -123,7 +126,13 @@ class RemoteBody:
         self._grant = Grant(ready.lease, ready.epoch)
         self.link.watcher.hold(ready.epoch, grant.token)
         self._started = True
-        return self._observe(self._wait_for(self._ours, RESET_S, "the first state")), dict(ready["info"])
+        first = self._wait_for(self._ours, RESET_S, "the first state")
+        self._begun = first.t
+        return self._observe(first), dict(ready["info"])
+
+    def time_s(self, t: int) -> float:
+        """A time of the controller's clock (ns) as the observations tell it: seconds since the last reset."""
+        return (t - self._begun) * 1e-9
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Send one action and wait for the end of its control period. Reward is 0: a body does not judge.
@@ -191,7 +200,7 @@ class RemoteBody:
         moment, taken = self._moment, state.t
         measured = {
             JOINT_POSITION: state["position"], JOINT_VELOCITY: state["velocity"], GRIPPER_OPENING: state["opening"],
-            TOOL_POSE: state["tool"], TIME: np.array([state.t * 1e-9]),
+            TOOL_POSE: state["tool"], TIME: np.array([self.time_s(state.t)]),
         }
 
         def source(key: str) -> Callable[[], np.ndarray]:

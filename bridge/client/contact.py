@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,14 @@ class Contact:
         port: of its control socket.
         mine: this side's pair, None for plain.
         controller: the controller's public key (z85), None for plain.
+        ports: TCP ports to use instead of those that hello tells, by socket (a proxy's); None for none.
     """
 
     host: str
     port: int
     mine: KeyPair | None = None
     controller: str | None = None
+    ports: Mapping[str, int] | None = None
 
     @classmethod
     def at(cls, endpoint: str, *, keys: Path | None = None, key: str = "commander") -> Contact:

@@ -59,6 +59,7 @@ class Link:
     Attributes:
         welcome: what the controller said of itself.
         spec: the body.
+        ports: TCP port of each socket.
         clock: the controller's clock.
         watcher: reads the state stream.
 
@@ -98,7 +99,7 @@ class Link:
         if expected is not None and (differences := expected.differences(self.spec)):
             raise SpecMismatch(differences)
         self.limits: dict[str, float] = self.welcome["limits"]
-        ports = self.welcome["ports"]
+        ports = self.ports = dict(self.contact.ports or self.welcome["ports"])
         self._command = self._keep(dealer(self._context, self.contact, ports[Port.COMMAND], self._identity))
         self._stop = self._keep(dealer(self._context, self.contact, ports[Port.STOP], self._identity))
         self.clock = self.measure_clock()

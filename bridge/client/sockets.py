@@ -5,7 +5,7 @@ from __future__ import annotations
 import zmq
 
 from tandem.bridge.client.contact import Contact
-from tandem.bridge.security import join
+from tandem.bridge.security import find_dead_cables, join
 from tandem.bridge.wire.codec import MAX_REPLY
 
 MEDIA_HIGH_WATER = 4
@@ -24,7 +24,7 @@ def dealer(context: zmq.Context, contact: Contact, port: int | None, name: str) 
     socket = context.socket(zmq.DEALER)
     socket.routing_id = name.encode()
     socket.immediate, socket.sndhwm, socket.linger, socket.maxmsgsize = True, 2, 0, MAX_REPLY
-    socket.heartbeat_ivl, socket.heartbeat_timeout = 500, 2000
+    find_dead_cables(socket)
     socket.reconnect_ivl, socket.reconnect_ivl_max = 50, 500
     join(socket, contact.mine, contact.controller)
     socket.connect(contact.endpoint(port))
@@ -37,7 +37,7 @@ def subscriber(
     """A SUB that keeps at most so many messages."""
     socket = context.socket(zmq.SUB)
     socket.rcvhwm, socket.linger = high_water, 0
-    socket.heartbeat_ivl, socket.heartbeat_timeout = 500, 2000
+    find_dead_cables(socket)
     join(socket, contact.mine, contact.controller)
     for topic in topics:
         socket.subscribe(topic)

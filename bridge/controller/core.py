@@ -29,7 +29,7 @@ from tandem.bridge.safety.order import ordered
 from tandem.bridge.safety.range import clamped
 from tandem.bridge.safety.report import Report
 from tandem.bridge.safety.shaping import NoStop
-from tandem.bridge.safety.start_pose import check_start
+from tandem.bridge.safety.start_pose import LAG_S, check_start
 from tandem.bridge.wire.codec import decode
 from tandem.bridge.wire.kinds import VERSION, Port
 from tandem.bridge.wire.message import Message
@@ -199,10 +199,11 @@ class Controller:
         )
 
     def _reset(self, incoming: Incoming, message: Message) -> None:
-        self._hear(self.leases.check(incoming.peer, message.lease))
+        lease = self.leases.check(incoming.peer, message.lease)
         if self.situation.mode not in (Mode.LEASED, Mode.HOLDING):
             self.situation.refuse_motion()
             raise Refused(Refusal.MOVING, f"the arm is {self.situation.mode}")
+        self._hear(lease)
         self.situation.epoch += 1
         if "reset" not in self._extensions:
             if message["options"].get("seed") is not None:
@@ -270,7 +271,7 @@ class Controller:
         if first == len(rows):
             late_s = (now - chunk.due(first - 1)) * 1e-9
             raise Refused(Refusal.EXPIRED, f"the last of {len(rows)} actions was due {late_s:.3f} s ago")
-        ahead_s = (chunk.due(first) - now) * 1e-9
+        ahead_s = (chunk.due(first) - now) * 1e-9 + (0 if self.motion.standing else LAG_S)
         check_start(rows[first, :-1], self.motion.position, ahead_s, self.spec, limits.start_guard)
         lease.seq = message.seq
         self._hear(lease)

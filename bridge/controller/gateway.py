@@ -88,7 +88,8 @@ class Gateway:
         hello = {"ports": {str(port): number for port, number in self.ports.items()}, "security": self._security.name}
         return {
             "driver": setup.driver, "options": setup.options, "media": self._media.endpoint,
-            "limits": asdict(setup.limits), "session": self.session, "hello": hello, "collisions": setup.collisions, "realtime": setup.realtime,
+            "limits": asdict(setup.limits), "session": self.session, "hello": hello,
+            "collisions": setup.collisions, "realtime": setup.realtime,
         }
 
     @property

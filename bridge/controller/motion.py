@@ -128,7 +128,7 @@ class Motion:
     def _braked(self, braking: np.ndarray) -> list[Report]:
         new, self._braking = braking & ~self._braking, braking
         return [
-            Report("shaping", "braked", f"{self._spec.joint_names[i]} brakes to stop within its range", self.chunk.number)
+            Report("shaping", "braked", f"{self._spec.joint_names[i]} brakes for its range's end", self.chunk.number)
             for i in np.flatnonzero(new)
         ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import zmq
 
 from tandem.bridge.contract.errors import InvalidOption
-from tandem.bridge.security import Security
+from tandem.bridge.security import Security, find_dead_cables
 from tandem.bridge.wire.codec import MAX_FRAME
 from tandem.bridge.wire.kinds import Port
 
@@ -40,7 +40,7 @@ def bind(context: zmq.Context, port: Port, address: Address, security: Security)
     socket = context.socket(KINDS[port])
     socket.linger, socket.sndhwm, socket.rcvhwm = 0, HIGH_WATER[port], HIGH_WATER[port]
     socket.maxmsgsize = MAX_PREAUTH
-    socket.heartbeat_ivl, socket.heartbeat_timeout = 500, 2000  # finds dead cables; dead programs are found by state
+    find_dead_cables(socket)
     if KINDS[port] == zmq.ROUTER:
         socket.router_mandatory = True
     security.serve(socket)

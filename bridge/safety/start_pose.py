@@ -7,6 +7,8 @@ import numpy as np
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.wire.refusal import Refusal, Refused
 
+LAG_S = 0.05  # by which a setpoint in motion may lag behind its reference
+
 
 def check_start(first: np.ndarray, position: np.ndarray, ahead_s: float, spec: BodySpec, guard: float) -> None:
     """Raise `Refused` (START_POSE) naming the joint that would have to jump.
@@ -14,7 +16,7 @@ def check_start(first: np.ndarray, position: np.ndarray, ahead_s: float, spec: B
     Args:
         first: (n,) the first action that would be carried out, rad.
         position: (n,) the present setpoint, rad.
-        ahead_s: seconds until that action is due.
+        ahead_s: seconds until that action is due; `LAG_S` more for an arm in motion.
         spec: velocity limits.
         guard: rad allowed beyond what the limits cover.
     """

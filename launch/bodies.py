@@ -1,0 +1,142 @@
+"""The body that an episode runs on: simulated here, or behind the bridge. Beside the body itself, what a composition
+asks of it: ground truth where there is any, how long an episode may take, what a log keeps of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tandem.bridge.client import Contact, Link, RemoteBody, RemoteTruth
+from tandem.bridge.contract import Body, Event, EventKind, InvalidOption
+from tandem.bridge.robots import load
+from tandem.bridge.wire import Message
+from tandem.sim.disturbances import disturbance_named
+from tandem.sim.replay import state_layout
+from tandem.sim.scene import Rates
+from tandem.sim.simulation import Simulation
+from tandem.sim.tasks import Wish, task_named
+from tandem.sim.truth import Truth
+
+HORIZON_S = 120.0  # of a body that has no task of its own
+
+
+class Here:
+    """A simulation in this process.
+
+    Args:
+        system: the choices (`composition.System`).
+
+    Attributes:
+        body: the simulation.
+        truth: its ground truth.
+        task: its name, for logs.
+        horizon_s: body time after which an episode is hopeless.
+    """
+
+    def __init__(self, system: Any):
+        self.body: Body = Simulation(
+            task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
+            wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
+        )
+        self.truth: Truth = self.body.truth()
+        self.task = system.task
+        self.horizon_s = self.body.task.horizon_s if system.horizon_s is None else system.horizon_s
+
+    def listen(self, notice: Callable[[Event], None]) -> None:
+        """Tell of what happens beside the observations."""
+        self.body.on_event = notice
+
+    def keeps(self) -> dict[str, Any]:
+        """Arguments of a `Recorder`: the state and the model, so that the log replays bit for bit."""
+        body = self.body
+        return {"state": body.state, "state_layout": lambda: state_layout(body.world), "model": body.model_bytes}
+
+    def describe(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {}
+
+    def close(self) -> None:
+        """Release the body."""
+        self.body.close()
+
+
+class Elsewhere:
+    """A body behind the bridge; see `Here`.
+
+    Args:
+        system: the choices (`composition.System`).
+    """
+
+    def __init__(self, system: Any):
+        contact = Contact.at(system.body, keys=system.keys and Path(system.keys), key=system.key)
+        self._proxy = _proxy(contact, system.faults, system.faults_seed) if system.faults else None
+        if self._proxy is not None:
+            ports = self._proxy.ports
+            contact = Contact("127.0.0.1", ports["control"], contact.mine, contact.controller, ports)
+        try:
+            self.body = RemoteBody(contact, standby_s=system.standby_s)
+        except BaseException:
+            self._end_proxy()
+            raise
+        self.truth = RemoteTruth(self.body) if "ask" in self.body.link.extensions else None
+        self._about = dict(self.body.link.welcome["about"])
+        self.task = str(self._about.get("task", "remote"))
+        told = self._about.get("horizon_s", HORIZON_S)
+        self.horizon_s = float(told) if system.horizon_s is None else system.horizon_s
+
+    def listen(self, notice: Callable[[Event], None]) -> None:
+        """Tell of faults, and of what the safety chain changed."""
+
+        def hear(message: Message) -> None:
+            words = f"{message['what']}: {message['detail']}" if message.kind == "event" else (
+                f"{message['stage']} {message['code']}: {message['detail']}")
+            failed = message.kind == "event" and message["what"] == "fault"
+            kind = EventKind.FAILURE if failed else EventKind.NOTE
+            notice(Event(kind, self.body.time_s(message.t), words, dict(message.fields)))
+
+        self.body.link.watcher.on_message = hear
+
+    def keeps(self) -> dict[str, Any]:
+        """Arguments of a `Recorder`: a body that goes on waits for no disk."""
+        return {"lossless": False}
+
+    def describe(self) -> dict[str, Any]:
+        """For the manifest: whom the episode was run on."""
+        link = self.body.link
+        return {"body": {
+            "endpoint": link.contact.endpoint(), "session": link.session, "security": link.welcome["security"],
+            "key": link.welcome["name"], "role": link.welcome["role"], "about": self._about,
+            "clock": {"offset_ns": link.clock.offset, "uncertainty_ns": link.clock.uncertainty},
+        }}
+
+    def close(self) -> None:
+        """Give the lease back and disconnect."""
+        self.body.close()
+        self._end_proxy()
+
+    def _end_proxy(self) -> None:
+        if self._proxy is not None:
+            self._proxy.stop()
+
+
+def _proxy(contact: Contact, faults: str, seed: int) -> Any:
+    from tandem.bridge.faults import FaultProxy, faults_named
+    link = Link(contact, name="faults")
+    try:
+        ports = dict(link.welcome["ports"])
+    finally:
+        link.close()
+    proxy = FaultProxy(contact.host, ports, faults_named(faults), seed)
+    proxy.start()
+    return proxy
+
+
+def body_for(system: Any) -> Here | Elsewhere:
+    """The body that was chosen."""
+    if system.body == "sim":
+        if system.faults:
+            raise InvalidOption("--faults strike a network: give --body tcp://HOST:PORT; for a simulation --disturb")
+        return Here(system)
+    return Elsewhere(system)
