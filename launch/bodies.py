@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tandem.bridge.client import Contact, Link, RemoteBody, RemoteTruth
+from tandem.bridge.client import Contact, Link, LockstepBody, RemoteTruth, body_at
 from tandem.bridge.contract import Body, Event, EventKind, InvalidOption
 from tandem.bridge.robots import load
 from tandem.bridge.wire import Message
@@ -76,7 +76,7 @@ class Elsewhere:
             ports = self._proxy.ports
             contact = Contact("127.0.0.1", ports["control"], contact.mine, contact.controller, ports)
         try:
-            self.body = RemoteBody(contact, standby_s=system.standby_s)
+            self.body = body_at(contact, standby_s=system.standby_s)
         except BaseException:
             self._end_proxy()
             raise
@@ -87,7 +87,10 @@ class Elsewhere:
         self.horizon_s = float(told) if system.horizon_s is None else system.horizon_s
 
     def listen(self, notice: Callable[[Event], None]) -> None:
-        """Tell of faults, and of what the safety chain changed."""
+        """Tell of faults, and of what the safety chain changed; in lockstep of disturbances."""
+        if isinstance(self.body, LockstepBody):
+            self.body.on_event = notice
+            return
 
         def hear(message: Message) -> None:
             words = f"{message['what']}: {message['detail']}" if message.kind == "event" else (

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from tandem.bridge.contract import InvalidOption, TandemError
 from tandem.bridge.controller.gateway import Gateway
+from tandem.bridge.controller.lockstep_gateway import LockstepGateway
 from tandem.bridge.controller.options import Limits
 from tandem.bridge.controller.ports import Address
 from tandem.bridge.controller.setup import Setup
@@ -52,6 +53,8 @@ class Options:
     """Without keys: what every process of this computer may do."""
     limits: Limits = field(default_factory=Limits)
     """Times and guards."""
+    lockstep: bool = False
+    """Driver sim: no real time; the world waits for each action, and an episode is the one in process bit for bit."""
     collisions: bool = True
     """Look ahead for collisions of the arm with itself."""
     realtime: bool = True
@@ -71,16 +74,34 @@ def driver_options(options: Options) -> dict[str, Any]:
             "tick_hz": options.limits.tick_hz} | given
 
 
+def lockstep(options: Options, setup: Setup) -> LockstepGateway:
+    if options.driver != "sim":
+        raise InvalidOption("--lockstep is for the driver sim: nothing else waits")
+    from tandem.bridge.robots import load
+    from tandem.sim.disturbances import disturbance_named
+    from tandem.sim.plant.oracle import Oracle
+    from tandem.sim.simulation import Simulation
+    from tandem.sim.tasks import task_named
+
+    task = task_named(options.task)
+    body = Simulation(task, load(options.robot), disturbances=[disturbance_named(name) for name in options.disturb])
+    about = {"driver": "sim", "task": task.name, "robot": options.robot, "horizon_s": task.horizon_s}
+    gateway = LockstepGateway(body, setup, about=about, ask=Oracle(body.truth()).answer)
+    body.on_event = gateway.controller.notice
+    return gateway
+
+
 def main(options: Options) -> int:
     setup = Setup(
         options.driver, driver_options(options), Address(options.bind, options.port), options.keys,
         role_named(options.loopback_role), options.limits, options.collisions, options.realtime,
     )
     console = Console(highlight=False, soft_wrap=True)
-    with Gateway(setup) as gateway:
+    with lockstep(options, setup) if options.lockstep else Gateway(setup) as gateway:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: gateway.shut_down())
-        gateway.wait_ready()
+        if not options.lockstep:
+            gateway.wait_ready()
         console.print(f"[green]ready[/green] {options.driver} at {gateway.endpoint}, session {gateway.session}")
         console.print(f"      ports {', '.join(f'{port} {number}' for port, number in gateway.ports.items())}; "
                       f"{'curve, keys of ' + str(options.keys) if options.keys else 'plain: this computer only'}")

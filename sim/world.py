@@ -93,6 +93,22 @@ class World:
         self._check()
         self._derive()
 
+    def drive(self, action: np.ndarray) -> None:
+        """Set the targets to an action (n + 1,) at once and let physics take one step: for a body in real time.
+
+        Poses of things and contacts are those of before the step until `refresh`.
+
+        Raises:
+            PhysicsDiverged: MuJoCo warned of a bad state.
+        """
+        self.data.ctrl[self._actuators] = (*action[:-1], self.robot.gripper.command(float(action[-1])))
+        mujoco.mj_step(self.model, self.data)
+        self._check()
+
+    def refresh(self) -> None:
+        """After `drive`: bring the poses of things up to the present state."""
+        self._derive()
+
     def _check(self) -> None:
         for kind in _BAD:
             if self.data.warning[kind].number:

@@ -3,6 +3,18 @@
 from tandem.bridge.client.body import RemoteBody
 from tandem.bridge.client.contact import Contact
 from tandem.bridge.client.link import Link
+from tandem.bridge.client.lockstep import LockstepBody
 from tandem.bridge.client.truth import RemoteTruth
+from tandem.bridge.contract.spec import BodySpec
 
-__all__ = ["Contact", "Link", "RemoteBody", "RemoteTruth"]
+__all__ = ["Contact", "Link", "LockstepBody", "RemoteBody", "RemoteTruth", "body_at"]
+
+
+def body_at(
+    contact: Contact, *, name: str = "agent", expected: BodySpec | None = None, standby_s: float = 0.0
+) -> RemoteBody | LockstepBody:
+    """The body behind an endpoint: in real time, or one that waits. Arguments and errors as of `RemoteBody.at`."""
+    link = Link(contact, name=name, expected=expected)
+    if "lockstep" in link.extensions:
+        return LockstepBody(link)
+    return RemoteBody(link, standby_s=standby_s)

@@ -16,9 +16,9 @@ import numpy as np
 from tandem.bridge.client.contact import Contact
 from tandem.bridge.client.link import Grant, Link
 from tandem.bridge.client.pictures import Pictures
+from tandem.bridge.client.stopped import LEASE_ENDED, stopped
 from tandem.bridge.contract.errors import (
     BodyStopped,
-    BodyUnresponsive,
     InvalidAction,
     InvalidOption,
     StaleObservation,
@@ -52,37 +52,45 @@ class RemoteBody:
     """See the module.
 
     Args:
-        contact: whom to reach, as whom.
-        name: what this client calls itself.
-        expected: the specification that this side was made for; None takes what is told.
+        link: the connection, closed with the body; `at` makes one.
         standby_s: how long to wait in line when somebody else holds the lease.
         lead_s: see `LEAD_S`.
 
     Attributes:
         spec: of the body.
         link: the connection.
-
-    Raises:
-        BodyUnresponsive: nobody answers, or the key is not let in.
-        SpecMismatch: the body is not the one expected; nothing may move.
     """
 
-    def __init__(
-        self, contact: Contact, *, name: str = "agent", expected: BodySpec | None = None, standby_s: float = 0.0,
-        lead_s: float = LEAD_S,
-    ):
-        self.link = Link(contact, name=name, expected=expected)
-        self.spec = self.link.spec
+    def __init__(self, link: Link, *, standby_s: float = 0.0, lead_s: float = LEAD_S):
+        self.link, self.spec = link, link.spec
         self._standby_s, self._lead = standby_s, round(lead_s * 1e9)
         self._dt = round(self.spec.dt_s * 1e9)
         self._pictures = Pictures(
-            self.link.context, contact, self.link.ports[Port.MEDIA], self.spec, self.link.session
+            link.context, link.contact, link.ports[Port.MEDIA], self.spec, link.session
         )
         self._grant: Grant | None = None
         self._begun = 0  # time of the first observation since the last reset
         self._observed = 0  # time of the newest observation, ns of the controller's clock
         self._moment = 0
         self._started = self._closed = False
+
+    @classmethod
+    def at(
+        cls, contact: Contact, *, name: str = "agent", expected: BodySpec | None = None, standby_s: float = 0.0
+    ) -> RemoteBody:
+        """Connect.
+
+        Args:
+            contact: whom to reach, as whom.
+            name: what this client calls itself.
+            expected: the specification that this side was made for; None takes what is told.
+            standby_s: how long to wait in line when somebody else holds the lease.
+
+        Raises:
+            BodyUnresponsive: nobody answers, or the key is not let in.
+            SpecMismatch: the body is not the one expected; nothing may move.
+        """
+        return cls(Link(contact, name=name, expected=expected), standby_s=standby_s)
 
     def mapping(self) -> list[str]:
         """One line for each joint and camera: what is called what on either side, for a person to look over."""
@@ -121,8 +129,8 @@ class RemoteBody:
             self._wait_for(lambda state: state["mode"] in _STANDING, RESET_S, "the arm's standstill")
             ready = self.link.request("reset", RESET_S, epoch=grant.epoch, lease=grant.token, options=wanted)
         except Refused as reason:
-            self._grant = None
-            raise _stopped(reason) from reason
+            self._grant = None if reason.code in LEASE_ENDED else self._grant
+            raise stopped(reason) from reason
         self._grant = Grant(ready.lease, ready.epoch)
         self.link.watcher.hold(ready.epoch, grant.token)
         self._started = True
@@ -190,7 +198,7 @@ class RemoteBody:
                 refused = Refused(Refusal(verdict["code"]), f"action {verdict['id']}: {verdict['detail']}")
                 log.warning("%s", refused)
                 if verdict["id"] == number:
-                    raise _stopped(refused)
+                    raise stopped(refused)
 
     def _wait_for(self, wanted: Callable[[Message], bool], deadline_s: float, what: str) -> Message:
         return self.link.watcher.wait(wanted, deadline_s, what)
@@ -228,16 +236,6 @@ class RemoteBody:
             return
         self._closed, self._started = True, False
         self._moment += 1
-        if self._grant is not None:
-            try:
-                self.link.release(self._grant)
-            except (Refused, BodyUnresponsive) as reason:
-                log.warning("the lease could not be given back, it expires: %s", reason)
+        self.link.leave(self._grant)
         self._pictures.close()
         self.link.close()
-
-
-def _stopped(reason: Refused) -> InvalidOption | BodyStopped:
-    if reason.code is Refusal.INVALID:
-        return InvalidOption(reason.detail)
-    return BodyStopped(str(reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -23,6 +24,7 @@ from tandem.bridge.wire.kinds import VERSION, Port
 from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import Refusal, Refused
 
+log = logging.getLogger(__name__)
 PINGS = 15
 REQUEST_S = 2.0
 _HANDSHAKE_FAILURES = {
@@ -224,6 +226,15 @@ class Link:
         """Give the lease back; a moving arm stops."""
         self.watcher.let_go()
         self.request("release", epoch=grant.epoch, lease=grant.token)
+
+    def leave(self, grant: Grant | None) -> None:
+        """Give the lease back if it can be; if not, it expires."""
+        if grant is None:
+            return
+        try:
+            self.release(grant)
+        except (Refused, BodyUnresponsive) as reason:
+            log.warning("the lease could not be given back and expires: %s", reason)
 
     def send_chunk(self, grant: Grant, actions: np.ndarray, *, t0: int, dt_s: float, ttl_s: float) -> int:
         """Send actions (H, d) in the specification's order; returns the chunk's number. What is said to it comes later.

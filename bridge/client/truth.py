@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from tandem.bridge.client.body import RemoteBody
+from tandem.bridge.client.lockstep import LockstepBody
 from tandem.bridge.contract.errors import InvalidOption, SkillFailed
 from tandem.bridge.contract.failure import FailureCode
 from tandem.bridge.contract.geometry import Target
@@ -24,7 +25,7 @@ class RemoteTruth:
 
     privileged = True
 
-    def __init__(self, body: RemoteBody):
+    def __init__(self, body: RemoteBody | LockstepBody):
         if "ask" not in body.link.extensions:
             raise InvalidOption("this body has no ground truth: it is not simulated")
         self._body = body

@@ -24,6 +24,10 @@ Tap = Callable[[str, Port, bytes, Peer | None, bytes, int], None]
 """Sees every frame: "in" or "out", socket, route, peer, bytes, ns."""
 
 
+def no_tap(*_: object) -> None:
+    """Nobody listens."""
+
+
 class Rate:
     """Allows so many messages per second of each peer, and as many at once.
 

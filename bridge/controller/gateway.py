@@ -17,7 +17,7 @@ from typing import Any
 import zmq
 
 from tandem.bridge.contract.errors import BodyUnresponsive
-from tandem.bridge.controller.doorman import Doorman, Rate, Tap
+from tandem.bridge.controller.doorman import Doorman, Rate, Tap, no_tap
 from tandem.bridge.controller.media import MediaRelay
 from tandem.bridge.controller.outbox import Outbox
 from tandem.bridge.controller.ports import bind
@@ -32,10 +32,6 @@ from tandem.bridge.wire.refusal import Refused
 log = logging.getLogger(__name__)
 POLL_MS = 100
 START_S = 30.0
-
-
-def _no_tap(*_: Any) -> None:
-    """Nobody listens."""
 
 
 class Gateway:
@@ -54,7 +50,7 @@ class Gateway:
         KeyProblem: a key is missing or damaged.
     """
 
-    def __init__(self, setup: Setup, tap: Tap = _no_tap):
+    def __init__(self, setup: Setup, tap: Tap = no_tap):
         self._setup, self._tap = setup, tap
         self._security: Security = security_for(setup.address.host, setup.keys, setup.loopback_role)
         self.session = secrets.token_hex(8)
@@ -95,8 +91,7 @@ class Gateway:
     @property
     def endpoint(self) -> str:
         """What a client is given."""
-        host = self._setup.address.host
-        return f"tcp://{'127.0.0.1' if host in ('*', '0.0.0.0') else host}:{self.ports[Port.CONTROL]}"
+        return f"tcp://{self._setup.address.reachable}:{self.ports[Port.CONTROL]}"
 
     @property
     def servo_pid(self) -> int:

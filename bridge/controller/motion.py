@@ -101,8 +101,7 @@ class Motion:
 
     def splice(self, chunk: Chunk, now: int) -> None:
         """From where the reference is now, go on along this chunk."""
-        start = np.append(self.position, self.opening) if self._track is None else self._track.sample(now)[0]
-        self._track = Track(chunk, now, start)
+        self._track = Track(chunk, now, np.append(self.position, self.opening), self._track)
 
     def forget_track(self) -> None:
         """Nothing is commanded any more."""
@@ -115,8 +114,8 @@ class Motion:
             self._braking[:] = False
             return [], "", 0
         before = self._shaper.position, self._shaper.velocity, self._shaper.acceleration
-        row, slope, index = self._track.sample(now + self._tick)
-        braking = self._shaper.follow(row[:-1], slope[:-1])
+        row, slope, bend, index = self._track.sample(now + self._tick)
+        braking = self._shaper.follow(row[:-1], slope[:-1], bend[:-1])
         if self._collisions and (links := self._model.collision(self._shaper.stopping_pose())):
             self._shaper.position, self._shaper.velocity, self._shaper.acceleration = before
             self._shaper.stop()

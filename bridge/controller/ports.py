@@ -14,7 +14,7 @@ from tandem.bridge.wire.kinds import Port
 KINDS = {
     Port.CONTROL: zmq.ROUTER, Port.COMMAND: zmq.ROUTER, Port.STATE: zmq.PUB, Port.MEDIA: zmq.PUB, Port.STOP: zmq.ROUTER,
 }
-HIGH_WATER = {Port.CONTROL: 100, Port.COMMAND: 16, Port.STATE: 5000, Port.MEDIA: 4, Port.STOP: 16}
+HIGH_WATER = {Port.CONTROL: 100, Port.COMMAND: 16, Port.STATE: 5000, Port.MEDIA: 60, Port.STOP: 16}
 MAX_PREAUTH = 16 * MAX_FRAME  # libzmq closes a connection beyond; above MAX_FRAME the message is refused with a reason
 
 
@@ -33,6 +33,11 @@ class Address:
     def of(self, port: Port) -> str:
         """Endpoint to bind for one of the sockets."""
         return f"tcp://{self.host}:{self.port + list(Port).index(port) if self.port else '*'}"
+
+    @property
+    def reachable(self) -> str:
+        """The host as a client on this computer writes it."""
+        return "127.0.0.1" if self.host in ("*", "0.0.0.0") else self.host
 
 
 def bind(context: zmq.Context, port: Port, address: Address, security: Security) -> tuple[zmq.Socket, int]:

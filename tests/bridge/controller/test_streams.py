@@ -61,7 +61,7 @@ class Stage:
         self.network, self.now = Network(self.rng), 10**9
         self.position, self.velocity = SPEC.home.copy(), np.zeros(3)
         self.trail, self.seq = [], defaultdict(int)
-        self.measured_at, self.frozen_until = self.now, 0
+        self.measured_at, self.frozen_until, self.suspended = self.now, 0, 0
         self.accepted, self.owners, self.highest, self.heard = {}, {}, 0, {}
         self.shaper = Shaper(SPEC, LIMITS.tick_s)
         self.tick()
@@ -80,7 +80,8 @@ class Stage:
         elif what == "freeze":
             self.frozen_until = self.now + TICK * int(self.rng.integers(1, 15))
         elif what == "away":
-            self.now += TICK * int(self.rng.integers(1, 12))
+            gone = TICK * int(self.rng.integers(1, 12))
+            self.now, self.suspended = self.now + gone, self.suspended + gone
         elif what == "bytes":
             port = (Port.CONTROL, Port.COMMAND, Port.STOP)[int(self.rng.integers(3))]
             self.network.send(self.now, Incoming(port, b"r", peer, self.rng.bytes(int(self.rng.integers(0, 80)))))
@@ -220,7 +221,7 @@ class Stage:
             assert silence <= (LIMITS.silence_s + 2 * LIMITS.tick_s) * 1e9, "motion under a silent commander"
         if self.core.situation.fault:
             assert not state["chunk"], "motion under a fault"
-        last = max(self.heard.values(), default=0)
+        last = max(self.heard.values(), default=0) + self.suspended  # a loop that does not turn brakes nothing
         if self.now - last > (LIMITS.silence_s + 1.05 * BRAKING_S + 3 * LIMITS.tick_s) * 1e9 and setpoint is not None:
             assert np.all(setpoint.velocity == 0), "still moving after the declared time of silence"
 
