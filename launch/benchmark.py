@@ -3,6 +3,7 @@
     python launch/benchmark.py sim   [--json FILE]
     python launch/benchmark.py tasks [--seeds 50] [--mode truth|depth] [--json FILE]
     python launch/benchmark.py planner [--json FILE]
+    python launch/benchmark.py bridge [--seconds 60] [--json FILE]
     python launch/benchmark.py closed_loop [--planner tiny] [--episodes 100] [--ablations] [--json FILE]
 
 With --json, one flat object of figures is written.
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from benchmarks.bridge import BridgeBenchmark
 from benchmarks.closed_loop import ClosedLoopBenchmark
 from benchmarks.planner import PlannerBenchmark
 from benchmarks.sim import SimBenchmark
@@ -25,6 +27,7 @@ Benchmark = (
     Annotated[SimBenchmark, tyro.conf.subcommand("sim")]
     | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
     | Annotated[PlannerBenchmark, tyro.conf.subcommand("planner")]
+    | Annotated[BridgeBenchmark, tyro.conf.subcommand("bridge")]
     | Annotated[ClosedLoopBenchmark, tyro.conf.subcommand("closed_loop")]
 )
 

@@ -19,7 +19,7 @@ LARGEST = 64 * 2**20  # bytes of one picture
 
 
 class Pictures:
-    """Reads the media socket; one SUB for each picture that somebody has asked for.
+    """Reads the media socket, from the first picture on that somebody asks for.
 
     Args:
         context: of the link.
@@ -30,9 +30,18 @@ class Pictures:
     """
 
     def __init__(self, context: zmq.Context, contact: Contact, port: int, spec: BodySpec, session: str):
-        self._context, self._contact, self._port, self._session = context, contact, port, session
+        self._session = session
         self._layout = {key: form for key, form in layout(spec).items() if "." in key}
-        self._sockets: dict[str, zmq.Socket] = {}
+        self._newest: dict[str, tuple[Message, zmq.Frame]] = {}
+        self._wanted: set[str] = set()
+        self._socket = subscriber(context, contact, port, MEDIA_HIGH_WATER, ())
+        self._socket.maxmsgsize = LARGEST
+
+    def subscribe(self, key: str) -> None:
+        """Ask for a picture from now on; otherwise done when it is first wanted."""
+        if key not in self._wanted:
+            self._wanted.add(key)
+            self._socket.subscribe(key.encode())
 
     def first_after(self, key: str, when: int, deadline_s: float) -> tuple[np.ndarray, int]:
         """A picture taken at `when` or later (ns of the controller's clock), and when it was.
@@ -41,24 +50,21 @@ class Pictures:
             StaleObservation: none came within the deadline.
             InvalidObservation: one came that is not as the specification says.
         """
+        self.subscribe(key)
         end = time.monotonic() + deadline_s
-        socket = self._socket(key)
-        while True:
-            left = end - time.monotonic()
-            if left <= 0 or not socket.poll(round(left * 1000)):
-                raise StaleObservation(f"camera gave no {key!r} within {deadline_s:g} s: look at the camera's process")
-            _, header, data = socket.recv_multipart(copy=False)
+        while key not in self._newest or self._newest[key][0].t < when:
+            self._socket.rcvtimeo = max(0, round((end - time.monotonic()) * 1000))
+            try:
+                topic, header, data = self._socket.recv_multipart(copy=False)
+            except zmq.Again:
+                raise StaleObservation(
+                    f"camera gave no {key!r} within {deadline_s:g} s: look at the camera's process"
+                ) from None
             message = decode(header.buffer, limit=MAX_REPLY)
-            if message.session == self._session and message.t >= when:
-                return self._array(key, message, data), message.t
-
-    def _socket(self, key: str) -> zmq.Socket:
-        if key not in self._sockets:
-            topic = key.encode()
-            socket = subscriber(self._context, self._contact, self._port, MEDIA_HIGH_WATER, (topic,))
-            socket.maxmsgsize = LARGEST
-            self._sockets[key] = socket
-        return self._sockets[key]
+            if message.session == self._session:
+                self._newest[topic.bytes.decode()] = message, data
+        message, data = self._newest[key]
+        return self._array(key, message, data), message.t
 
     def _array(self, key: str, message: Message, data: zmq.Frame) -> np.ndarray:
         shape, dtype = self._layout[key]
@@ -72,10 +78,9 @@ class Pictures:
         return np.frombuffer(data.buffer, dtype).reshape(shape)
 
     def close(self) -> None:
-        """Close every socket."""
-        for socket in self._sockets.values():
-            socket.close()
-        self._sockets.clear()
+        """Let go of every picture."""
+        self._newest.clear()
+        self._socket.close()
 
 
 def _decoded(data: memoryview, shape: tuple[int, ...]) -> np.ndarray:

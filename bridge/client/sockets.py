@@ -8,7 +8,7 @@ from tandem.bridge.client.contact import Contact
 from tandem.bridge.security import find_dead_cables, join
 from tandem.bridge.wire.codec import MAX_REPLY
 
-MEDIA_HIGH_WATER = 6  # frames: two pictures
+MEDIA_HIGH_WATER = 24  # frames: eight pictures
 STATE_HIGH_WATER = 5000
 
 

@@ -338,7 +338,8 @@ class Controller:
         gap = 0 if self._last_tick is None else now - self._last_tick
         self._last_tick = now
         if gap > ns(self.limits.gap_s) and self.situation.mode not in (Mode.IDLE, Mode.FAULT):
-            self._fault(FaultCode.SERVO_SUSPENDED, f"{gap / 1e9:.3f} s between two turns of the loop")
+            # the arm has stopped by itself by now, nobody knows where: no setpoint of before may reach it
+            self._drop(FaultCode.SERVO_SUSPENDED, f"{gap / 1e9:.3f} s between two turns of the loop")
 
     def _watch_arm(self, now: int, measured: Measured) -> None:
         moved_away = self.motion.see(measured)

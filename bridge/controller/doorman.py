@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import zmq
 
@@ -65,18 +65,16 @@ class Doorman:
         self.port, self.socket = port, socket
         self._security, self._outbox, self._rate, self._tap = security, outbox, rate, tap
 
-    def arrivals(self) -> list[Incoming]:
-        """What has come and may be looked at; the rest has been answered."""
-        arrived = []
+    def arrivals(self) -> Iterator[Incoming]:
+        """What has come and may be looked at, one by one as it is read; the rest has been answered."""
         for _ in range(BATCH):
             try:
                 frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
-                break
+                return
             incoming = self._look(frames)
             if incoming is not None:
-                arrived.append(incoming)
-        return arrived
+                yield incoming
 
     def _look(self, frames: list[zmq.Frame]) -> Incoming | None:
         now, route = time.monotonic_ns(), frames[0].bytes

@@ -59,8 +59,10 @@ class LockstepGateway:
         }
         self.controller = LockstepController(body, session=self.session, hello=hello, ask=ask)
         rate = Rate(100 * setup.limits.requests_per_s)
-        self._doors = [Doorman(port, self._sockets[port], self._security, Outbox(self.session, lambda: (0, 0)), rate, tap)
-                       for port in _ROUTERS]
+        outbox = Outbox(self.session, lambda: (0, 0))
+        self._doors = [
+            Doorman(port, self._sockets[port], self._security, outbox, rate, tap) for port in _ROUTERS
+        ]
 
     @property
     def endpoint(self) -> str:

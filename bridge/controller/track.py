@@ -82,12 +82,10 @@ class Track:
     def _recent(self, now: int) -> tuple[list[float], list[np.ndarray]]:
         """Knots of the last window before `now`, times relative to it."""
         t = self._since(now)
-        kept = [k for k in range(len(self._times)) if t - self._window < self._times[k] < t]
-        if (kept and kept[0] > 0) or not kept:
-            edge = t - self._window
-            return ([-self._window, *(self._times[k] - t for k in kept)],
-                    [self._line(edge), *(self._rows[k] for k in kept)])
-        return [self._times[k] - t for k in kept], [self._rows[k] for k in kept]
+        edge = t - self._window
+        kept = [k for k in range(len(self._times)) if edge < self._times[k] < t]
+        times, rows = [self._times[k] - t for k in kept], [self._rows[k] for k in kept]
+        return [-self._window, *times], [self._line(edge), *rows]
 
     def _line(self, t: float) -> np.ndarray:
         k = int(np.searchsorted(self._times, t, side="right"))

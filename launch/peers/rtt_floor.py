@@ -1,7 +1,7 @@
 """How fast libzmq itself carries what the bridge carries: three 224x224 images and a state up, a 50x8 chunk down.
 
-No encoding and no check, a DEALER and a ROUTER in two processes over tcp loopback; started by `launch/benchmark.py bridge`
-under Tandem's own Python, and runs anywhere with pyzmq:
+No encoding and no check, a DEALER and a ROUTER in two processes over tcp loopback; started by
+`launch/benchmark.py bridge` under Tandem's own Python, and runs anywhere with pyzmq:
 
     python launch/peers/rtt_floor.py [ROUNDS]
 

@@ -1,7 +1,7 @@
 """How fast openpi's own client carries what the bridge carries: three 224x224 images and a state up, a 50x8 chunk down.
 
-Its `WebsocketClientPolicy` against a websocket that answers every observation, in two processes over tcp loopback; started by
-`launch/benchmark.py bridge` under the openpi peer's own Python, so it imports nothing of Tandem:
+Its `WebsocketClientPolicy` against a websocket that answers every observation, in two processes over tcp loopback;
+started by `launch/benchmark.py bridge` under the openpi peer's own Python, so it imports nothing of Tandem:
 
     ~/.cache/tandem-peers/openpi/bin/python launch/peers/rtt_openpi.py [ROUNDS]
 
@@ -52,7 +52,8 @@ def main(rounds: int) -> None:
     finally:
         other.kill()
     p50, p99 = np.percentile(took_us[WARM_UP:], [50, 99])
-    print(json.dumps({"peer": "openpi-client", "version": version("openpi-client"), "rtt_us_p50": p50, "rtt_us_p99": p99}))
+    figures = {"rtt_us_p50": p50, "rtt_us_p99": p99}
+    print(json.dumps({"peer": "openpi-client", "version": version("openpi-client"), **figures}))
 
 
 if __name__ == "__main__":

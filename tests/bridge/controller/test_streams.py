@@ -140,7 +140,8 @@ class Stage:
         fields = {
             "t0": max(0, self.now + int(rng.integers(-4, 4)) * TICK),
             "dt": int(rng.choice([1, 5, 20, 50, 50, 50, 50, 50, 100, 2000])) * 10**6,
-            "ttl": int(rng.choice([0, 20, 100, 200, 300, 500, 500, 500, 500, 1000, 1000, 1000, 1000, 9000])) * 10**6, "names": names, "q": q,
+            "names": names, "q": q,
+            "ttl": int(rng.choice([0, 20, 100, 200, 300, 500, 500, 500, 500, 1000, 1000, 1000, 1000, 9000])) * 10**6,
         }
         epoch = None if rng.random() < 0.95 else int(rng.integers(0, 9))
         seq = None if rng.random() < 0.95 else int(rng.integers(0, 5))

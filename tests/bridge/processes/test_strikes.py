@@ -1,0 +1,150 @@
+"""Kill or suspend each process in the middle of a motion: the arm stops in time, and nothing goes on by itself.
+
+Twice each as a rule; twenty times each with `-m slow`.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tandem.bridge.client import Contact, Link, RemoteBody
+from tandem.bridge.conformance import dummy_spec
+from tandem.bridge.contract import BodyUnresponsive
+from tandem.bridge.controller.options import Limits
+
+HERE = Path(__file__).parent
+sys.path.append(str(HERE))
+from witness import seen  # noqa: E402 the driver's own file
+
+LAUNCH = HERE.parents[2] / "launch"
+SPEC, LIMITS = dummy_spec(), Limits()
+BRAKING_S = float(np.max(SPEC.velocity_limit / SPEC.acceleration_limit + 2 * SPEC.acceleration_limit / SPEC.jerk_limit))
+BOUND_S = LIMITS.silence_s + BRAKING_S
+SLACK_S = 0.1  # of a shared machine
+MOVED = 1e-9
+
+
+class Scene:
+    """A controller with a witness, and an agent that moves it."""
+
+    def __init__(self, folder):
+        self.path = folder / "witness"
+        environment = os.environ | {"PYTHONPATH": str(HERE)}
+        self.gateway = subprocess.Popen(
+            [sys.executable, LAUNCH / "controller.py", "--driver", "witness:WitnessDriver", "--port", "0",
+             "--driver-options", json.dumps({"path": str(self.path)})],
+            stdout=subprocess.PIPE, text=True, env=environment,
+        )
+        self.endpoint = re.search(r"tcp://\S+?(?=,)", self.gateway.stdout.readline())[0]
+        self.servo = int(Path(f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()[0])
+        self.agent = self.start_agent()
+
+    def start_agent(self):
+        command = [sys.executable, HERE / "wanderer.py", self.endpoint]
+        agent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert agent.stdout.readline() == "moving\n"
+        return agent
+
+    def pid(self, who):
+        return {"agent": self.agent.pid, "gateway": self.gateway.pid, "servo": self.servo}[who]
+
+    def close(self):
+        for pid in (self.agent.pid, self.gateway.pid, self.servo):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGKILL)
+        self.agent.wait()
+        self.gateway.wait()
+
+
+@pytest.fixture
+def scene(tmp_path):
+    scene = Scene(tmp_path)
+    yield scene
+    scene.close()
+
+
+def check_stopped(scene, struck, *, until):
+    """From the bound after the strike on, every setpoint that the arm got was the same."""
+    times, positions = seen(scene.path)
+    before = positions[times < struck][-20:]
+    assert np.abs(np.diff(before, axis=0)).max() > 1e-5, "the strike came in the middle of a motion"
+    after = positions[(times > struck + (BOUND_S + SLACK_S) * 1e9) & (times < until)]
+    assert len(after) == 0 or np.ptp(after, axis=0).max() < MOVED, "still moving after the declared time"
+
+
+def check_smooth(scene):
+    """Whatever happened, no setpoint ever jumped."""
+    _, positions = seen(scene.path)
+    speed = np.abs(np.diff(positions, axis=0)) / LIMITS.tick_s
+    assert np.all(speed <= SPEC.velocity_limit * 1.001), speed.max(axis=0)
+
+
+def strike(scene, who, how):
+    time.sleep(0.3 + 0.2 * np.random.default_rng().random())  # anywhere in the swing
+    struck = time.monotonic_ns()
+    os.kill(scene.pid(who), how)
+    if how == signal.SIGSTOP:
+        time.sleep(1.2)
+        os.kill(scene.pid(who), signal.SIGCONT)
+    time.sleep(1.3)
+    check_stopped(scene, struck, until=time.monotonic_ns())
+    check_smooth(scene)
+
+
+REPEATS = [pytest.param(k, marks=[] if k < 1 else [pytest.mark.slow]) for k in range(20)]
+
+
+@pytest.mark.parametrize("repeat", REPEATS)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["kill", "suspend"])
+@pytest.mark.parametrize("who", ["agent", "gateway", "servo"])
+def test_the_arm_stops_and_nothing_resumes(scene, who, how, repeat):
+    strike(scene, who, how)
+
+
+def test_a_new_agent_negotiates_anew_after_a_person_has_cleared_the_fault(scene):
+    strike(scene, "agent", signal.SIGKILL)
+    time.sleep(LIMITS.fault_s)
+    link = Link(Contact.at(scene.endpoint), name="person")
+    state = link.watcher.wait(lambda state: state["mode"] == "FAULT", 3, "the fault")
+    told = link.request("status")["fault"]
+    assert told["code"] == "COMM_LOST"
+    link.clear(state["fault"])
+    scene.agent = scene.start_agent()
+    link.watcher.wait(lambda state: state["mode"] == "ACTIVE", 3, "motion")
+    assert link.watcher.newest().lease > 1, "a new lease"
+    link.close()
+    check_smooth(scene)
+
+
+def test_the_servo_stops_the_arm_and_leaves_when_the_gateway_is_gone(scene):
+    strike(scene, "gateway", signal.SIGKILL)
+    end = time.monotonic() + 5
+    while Path(f"/proc/{scene.servo}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{scene.servo}").exists()
+
+
+def test_an_agent_learns_that_its_controller_is_gone(scene):
+    scene.agent.kill()
+    scene.agent.wait()
+    time.sleep(LIMITS.fault_s + 0.5)
+    link = Link(Contact.at(scene.endpoint), name="person")
+    link.clear(link.watcher.wait(lambda state: state["fault"], 3, "the fault")["fault"])
+    body = RemoteBody(link)
+    body.reset()
+    os.kill(scene.servo, signal.SIGSTOP)
+    with pytest.raises(BodyUnresponsive):
+        for _ in range(40):
+            body.step(np.append(body.spec.home, 1.0))
+    os.kill(scene.servo, signal.SIGCONT)
+    body.close()

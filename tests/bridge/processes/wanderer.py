@@ -1,0 +1,25 @@
+"""An agent that moves the arm to and fro until it may not any more, and then says why. Run as a process of its own."""
+
+import sys
+
+import numpy as np
+
+from tandem.bridge.client import Contact, RemoteBody
+from tandem.bridge.contract import TandemError
+
+
+def main(endpoint: str) -> None:
+    body = RemoteBody.at(Contact.at(endpoint), name="wanderer")
+    body.reset()
+    try:
+        for k in range(100_000):
+            body.step(np.append(body.spec.home + 0.1 * np.sin(k / 8) * np.array([1, 1, -1]), 1.0))
+            if k == 10:
+                sys.stdout.write("moving\n")
+                sys.stdout.flush()
+    except TandemError as reason:
+        sys.stdout.write(f"{type(reason).__name__}: {reason}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
