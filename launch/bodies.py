@@ -10,6 +10,7 @@ from typing import Any
 
 from tandem.bridge.client import Contact, Link, LockstepBody, RemoteTruth, body_at
 from tandem.bridge.contract import Body, Event, EventKind, InvalidOption
+from tandem.bridge.faults import FaultProxy, faults_named
 from tandem.bridge.robots import load
 from tandem.bridge.wire import Message
 from tandem.sim.disturbances import disturbance_named
@@ -124,8 +125,7 @@ class Elsewhere:
             self._proxy.stop()
 
 
-def _proxy(contact: Contact, faults: str, seed: int) -> Any:
-    from tandem.bridge.faults import FaultProxy, faults_named
+def _proxy(contact: Contact, faults: str, seed: int) -> FaultProxy:
     link = Link(contact, name="faults")
     try:
         ports = dict(link.welcome["ports"])

@@ -1,6 +1,6 @@
-"""Kill or suspend each process in the middle of a motion: the arm stops in time, and nothing goes on by itself.
+"""Kill or suspend each process, or cut the network, in a motion: the arm stops in time, and nothing goes on by itself.
 
-Twice each as a rule; twenty times each with `-m slow`.
+Once each as a rule; twenty times each with `-m "slow or not slow"`.
 """
 
 import contextlib
@@ -18,8 +18,9 @@ import pytest
 
 from tandem.bridge.client import Contact, Link, RemoteBody
 from tandem.bridge.conformance import dummy_spec
-from tandem.bridge.contract import BodyUnresponsive
+from tandem.bridge.contract import BodyStopped, BodyUnresponsive, InvalidAction
 from tandem.bridge.controller.options import Limits
+from tandem.bridge.faults import FaultProxy
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))
@@ -148,3 +149,35 @@ def test_an_agent_learns_that_its_controller_is_gone(scene):
             body.step(np.append(body.spec.home, 1.0))
     os.kill(scene.servo, signal.SIGCONT)
     body.close()
+
+
+@pytest.mark.parametrize("repeat", REPEATS)
+@pytest.mark.parametrize("how", ["cut", "freeze", "half_open"])
+def test_the_network_goes_in_the_middle_of_a_motion(scene, how, repeat):
+    """The agent reaches the controller through a proxy; when it comes back, nothing goes on and nothing jumps."""
+    scene.agent.kill()
+    scene.agent.wait()
+    time.sleep(LIMITS.fault_s + 0.3)
+    person = Link(Contact.at(scene.endpoint), name="person")
+    person.clear(person.watcher.wait(lambda state: state["fault"], 3, "the fault")["fault"])
+    with FaultProxy("127.0.0.1", dict(person.welcome["ports"])) as proxy:
+        contact = Contact("127.0.0.1", proxy.ports["control"], ports=proxy.ports)
+        body = RemoteBody.at(contact, name="distant")
+        start = body.reset()[0]["joint_position"]
+        struck = 0
+        with pytest.raises((BodyStopped, BodyUnresponsive)):
+            for k in range(200):
+                if k == 12:
+                    struck = time.monotonic_ns()
+                    getattr(proxy, how)()
+                body.step(np.append(start + 0.1 * np.sin(k / 8) * np.array([1, 1, -1]), 1.0))
+        time.sleep(1.0)
+        proxy.thaw()
+        proxy.mend()
+        time.sleep(0.5)
+        check_stopped(scene, struck, until=time.monotonic_ns())
+        check_smooth(scene)
+        with pytest.raises((BodyStopped, BodyUnresponsive, InvalidAction)):
+            body.step(np.append(body.spec.home, 1.0))
+        body.close()
+    person.close()
