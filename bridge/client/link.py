@@ -30,8 +30,8 @@ REQUEST_S = 2.0
 _HANDSHAKE_FAILURES = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "the controller does not let this key in: add it to the allow-list there "
                                      "(launch/keys.py), or use another",
-    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "no CURVE at the other end, or the wrong controller.key: give --keys for a "
-                                         "guarded controller, leave it out for a plain one",
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "no CURVE at the other end, or the wrong controller.key: leave --keys out for "
+                                         "a plain controller",
     zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake broke off: the wrong controller.key, or no controller there",
 }
 
@@ -96,6 +96,7 @@ class Link:
             )
         finally:
             self._control.disable_monitor()
+            monitor.close()  # or the context would wait for it for ever
         self.session = self.welcome.session
         self.spec = BodySpec.from_dict(self.welcome["spec"])
         if expected is not None and (differences := expected.differences(self.spec)):
@@ -172,7 +173,8 @@ class Link:
             if monitor is not None and monitor.poll(0):
                 event = recv_monitor_message(monitor)["event"]
                 if event in _HANDSHAKE_FAILURES:
-                    raise BodyUnresponsive(f"{self.contact.endpoint()}: {_HANDSHAKE_FAILURES[event]}")
+                    why = _HANDSHAKE_FAILURES[event] if self.contact.mine else "the controller is guarded: give --keys"
+                    raise BodyUnresponsive(f"{self.contact.endpoint()}: {why}")
             if time.monotonic() > end:
                 raise BodyUnresponsive(
                     f"no connection to {self.contact.endpoint()} for {what}: start the controller there "
