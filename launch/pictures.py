@@ -21,8 +21,36 @@ FILM_HZ, FILM_QUALITY = 10.0, Quality(shadow_size=1024, samples=0, sky=True)
 
 
 def write_pictures(log: Path, terminal: Console) -> None:
-    """Write NAME.mp4 and NAME.png beside NAME.mcap, and say where everything is."""
+    """Write NAME.mp4 and NAME.png beside NAME.mcap, and say where everything is.
+
+    A log of a body behind the bridge holds no states to render: its sheet shows what the cameras showed, and there is
+    no film.
+    """
     reader = LogReader(log)
+    if reader.manifest["model"] is None:
+        _write_seen(reader, log, terminal)
+    else:
+        _write_rendered(reader, log, terminal)
+
+
+def _write_seen(reader: LogReader, log: Path, terminal: Console) -> None:
+    pictures = reader.images(reader.cameras[0]) if reader.cameras else ()
+    seen = [(picture.time_s, picture.array) for picture in pictures]
+    sheet, board = log.with_suffix(".png"), Storyboard(reader)
+    terminal.print(f"[dim]log[/]    {log}", soft_wrap=True)
+    if not seen:
+        return
+    times = np.array([time_s for time_s, _ in seen])
+
+    def still(time_s: float) -> np.ndarray:
+        return seen[int(np.argmin(np.abs(times - time_s)))][1]
+
+    tiles = board.tiles(still, float(times[-1]))
+    write_contact_sheet(sheet, tiles, board.instruction, board.closing, subtitle=_subtitle(reader))
+    terminal.print(f"[dim]sheet[/]  {sheet}", soft_wrap=True)
+
+
+def _write_rendered(reader: LogReader, log: Path, terminal: Console) -> None:
     board, (times, states), model = Storyboard(reader), reader.states(), load_model(reader.model()[1])
     step = max(1, round(reader.spec.control_hz / FILM_HZ))
     film, sheet = log.with_suffix(".mp4"), log.with_suffix(".png")

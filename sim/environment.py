@@ -28,6 +28,7 @@ from tandem.sim.tasks import TASKS, Wish, task_named
 CONTROL_HZ = 20.0
 VIEW = "spectator"  # the camera of pictures for people
 SUCCESS_REWARD = 1.0
+REMOTE_ID = "tandem/Remote-v0"  # needs the extra `bridge`, once it is made
 
 # Bounds of what is measured. They hold what physics and noise can reach, not what is allowed.
 _POSITION_MARGIN_RAD, _SPEED_MAX_RAD_S, _OPENING_MARGIN, _AWAY_MAX_M = 1.0, 200.0, 1.0, 10.0
@@ -173,7 +174,8 @@ def environment_id(task: str) -> str:
 
 
 def register_environments() -> None:
-    """Tell Gymnasium of every task; `import tandem.sim` does it."""
+    """Tell Gymnasium of every task, and of a body behind the bridge; `import tandem.sim` does it."""
+    gymnasium.register(REMOTE_ID, entry_point="tandem.sim.remote_environment:RemoteEnvironment")
     for task in TASKS.values():
         gymnasium.register(
             environment_id(task.name), entry_point=f"{__name__}:TaskEnvironment", kwargs={"task": task.name},

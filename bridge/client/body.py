@@ -162,8 +162,8 @@ class RemoteBody:
             self._grant, values[None], t0=begin + self._lead, dt_s=self.spec.dt_s, ttl_s=self.spec.dt_s + TTL_S
         )
         state = self._wait_for(lambda state: state.t >= due or not self._ours(state), STEP_S, "the end of the step")
-        self._check_verdicts(number)
         self._check_state(state)
+        self._check_verdicts(number)
         return self._observe(state), 0.0, False, False, {"command": np.clip(
             state["setpoint"], self.spec.action.low, self.spec.action.high)}
 

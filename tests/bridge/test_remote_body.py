@@ -1,0 +1,128 @@
+"""A body in real time behind the bridge keeps the laws of a body, plain and with keys; what ends it is said."""
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tandem.bridge import keys
+from tandem.bridge.client import Contact, Link, RemoteBody
+from tandem.bridge.conformance import check_body, dummy_spec
+from tandem.bridge.contract import BodyStopped, BodyUnresponsive, InvalidOption, SpecMismatch
+from tandem.bridge.contract.spec import BodySpec
+from tandem.bridge.keys import KeyProblem
+from tandem.bridge.roles import Role
+from tandem.bridge.security import security_for
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+
+
+@contextmanager
+def controller(*options):
+    process = subprocess.Popen(
+        [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0", *map(str, options)],
+        stdout=subprocess.PIPE, text=True,
+    )
+    try:
+        yield re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("guarded", [False, True], ids=["plain", "curve"])
+def test_it_keeps_the_laws_of_a_body(guarded, tmp_path):
+    folder = tmp_path / "keys" if guarded else None
+    if guarded:
+        keys.make_pair(folder, keys.CONTROLLER)
+        keys.allow(folder, "commander", Role.COMMANDER, keys.make_pair(folder, "commander").public)
+    bodies = []
+    with controller(*(("--keys", folder) if guarded else ())) as endpoint:
+
+        def make():
+            if bodies:
+                bodies[-1].close()
+            bodies.append(RemoteBody.at(Contact.at(endpoint, keys=folder)))
+            return bodies[-1]
+
+        check_body(make, deterministic=False)
+        bodies[-1].close()
+
+
+def test_what_ends_the_right_to_command_is_said_and_nothing_goes_on():
+    with controller() as endpoint:
+        body = RemoteBody.at(Contact.at(endpoint), name="first")
+        home = np.append(body.reset()[0]["joint_position"], 1.0)
+        body.step(home)
+        person = Link(Contact.at(endpoint), name="person")
+        taken = person.acquire(force=True)
+        with pytest.raises(BodyStopped, match="lease"):
+            body.step(home)
+        person.release(taken)
+        body.reset()
+        number = person.stop("a hand in the cell")
+        with pytest.raises(BodyStopped, match="a hand in the cell"):
+            for _ in range(5):
+                body.step(home)
+        with pytest.raises(BodyStopped, match="FAULTED"):
+            body.reset()
+        person.watcher.wait(lambda state: state["mode"] == "FAULT", 3, "standstill")
+        person.clear(number)
+        body.reset()
+        body.step(home)
+        person.close()
+        body.close()
+
+
+def test_a_standby_commander_inherits_the_lease():
+    with controller() as endpoint:
+        first = Link(Contact.at(endpoint), name="first")
+        grant = first.acquire()
+        first.watcher.let_go()  # as if it had died
+        second = Link(Contact.at(endpoint), name="second")
+        inherited = second.acquire(standby_s=5)
+        assert inherited.token > grant.token
+        assert inherited.epoch > grant.epoch
+        first.close()
+        second.close()
+
+
+def test_a_body_that_is_not_the_expected_one_is_refused():
+    other = BodySpec.from_dict({**dummy_spec().to_dict(), "control_hz": 10.0})
+    with controller() as endpoint, pytest.raises(SpecMismatch, match="control_hz"):
+        RemoteBody.at(Contact.at(endpoint), expected=other)
+
+
+def test_nobody_there_is_said_with_the_remedy():
+    with pytest.raises(BodyUnresponsive, match="start the controller"):
+        Link(Contact.at("tcp://127.0.0.1:9"), patience_s=0.3)
+    for wrong in ("127.0.0.1:7000", "tcp://x", "tcp://x:0", "udp://x:1"):
+        with pytest.raises(InvalidOption, match="tcp://HOST:PORT"):
+            Contact.at(wrong)
+
+
+def test_without_keys_only_loopback_is_bound():
+    for host in ("127.0.0.1", "localhost", "::1"):
+        assert security_for(host, None).name == "plain"
+    for host in ("0.0.0.0", "*", "192.168.1.2", "arm.local"):
+        with pytest.raises(InvalidOption, match="--keys"):
+            security_for(host, None)
+
+
+def test_secrets_are_for_their_owner_alone(tmp_path):
+    pair = keys.make_pair(tmp_path / "keys", "alice")
+    assert pair.secret not in repr(pair)
+    path = tmp_path / "keys" / "alice.key_secret"
+    assert path.stat().st_mode & 0o777 == 0o600
+    os.chmod(path, 0o644)
+    with pytest.raises(KeyProblem, match="chmod 600"):
+        keys.load_pair(tmp_path / "keys", "alice")
+    keys.allow(tmp_path / "keys", "alice", Role.OBSERVER, pair.public)
+    assert keys.load_allowed(tmp_path / "keys")[pair.public].role is Role.OBSERVER
+    keys.revoke(tmp_path / "keys", "alice")
+    assert not keys.load_allowed(tmp_path / "keys")
