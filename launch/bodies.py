@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tandem.bridge.client import Contact, Link, LockstepBody, RemoteTruth, body_at
+from tandem.bridge.client import Contact, Link, LockstepBody, RemoteTruth, body_at, mapping
 from tandem.bridge.contract import Body, Event, EventKind, InvalidOption
 from tandem.bridge.faults import FaultProxy, faults_named
 from tandem.bridge.robots import load
@@ -53,6 +53,10 @@ class Here:
         """Arguments of a `Recorder`: the state and the model, so that the log replays bit for bit."""
         body = self.body
         return {"state": body.state, "state_layout": lambda: state_layout(body.world), "model": body.model_bytes}
+
+    def introduce(self) -> list[str]:
+        """Lines for a person to look over before anything moves."""
+        return []
 
     def describe(self) -> dict[str, Any]:
         """For the manifest."""
@@ -105,6 +109,11 @@ class Elsewhere:
     def keeps(self) -> dict[str, Any]:
         """Arguments of a `Recorder`: a body that goes on waits for no disk."""
         return {"lossless": False}
+
+    def introduce(self) -> list[str]:
+        """Whose body it is, and what is called what on either side."""
+        link = self.body.link
+        return [f"{link.spec.robot} at {link.contact.endpoint()}, session {link.session}", *mapping(link.spec)]
 
     def describe(self) -> dict[str, Any]:
         """For the manifest: whom the episode was run on."""

@@ -1,12 +1,14 @@
 """Check everything that an episode needs on this machine, one line each, with the remedy for what is missing.
 
     python launch/doctor.py [--log-dir FOLDER] [--json FILE]
+    python launch/doctor.py --body tcp://HOST:PORT [--keys FOLDER] [--wiggle JOINT]
 
-Exit code 1 when an episode cannot run here.
+With --body it checks a controller and every hop to it instead. Exit code 1 when an episode cannot run.
 """
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,14 @@ class Options:
 
     log_dir: Path = Path("runs")
     """Folder that episodes log to."""
+    body: str | None = None
+    """tcp://HOST:PORT of a controller to check instead of this machine."""
+    keys: Path | None = None
+    """Folder of keys, for a guarded controller."""
+    key: str = "commander"
+    """Name of this side's key in it."""
+    wiggle: str | None = None
+    """Joint to move by 2 degrees and back, with a person standing by."""
     json: Path | None = None
     """Also write the findings to this file, as one flat object."""
 
@@ -42,16 +52,28 @@ def flat(findings: list[Finding]) -> dict[str, str | bool]:
     return rows
 
 
+def findings_of(options: Options) -> Iterator[Finding]:
+    if options.body is None:
+        return examine(options.log_dir)
+    from bridge_doctor import examine_body  # not before: this script also says what is not installed
+
+    def agreed(question: str) -> bool:
+        return sys.stdin.isatty() and input(question).strip() == options.wiggle
+
+    return examine_body(options.body, options.keys, options.key, options.wiggle, agreed)
+
+
 def main(options: Options) -> int:
     console = Console(highlight=False, soft_wrap=True)
     findings = []
-    for finding in examine(options.log_dir):
+    for finding in findings_of(options):
         console.print(line(finding))
         findings.append(finding)
     report = flat(findings)
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
-    console.print("An episode can run here." if report["ok"] else "[red]An episode cannot run here yet.[/red]")
+    where = "there" if options.body else "here"
+    console.print(f"An episode can run {where}." if report["ok"] else f"[red]An episode cannot run {where} yet.[/red]")
     return 0 if report["ok"] else 1
 
 

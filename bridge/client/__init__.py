@@ -1,13 +1,13 @@
 """The agent's side of the bridge: a body that is elsewhere. Light: numpy, pyzmq, msgpack."""
 
-from tandem.bridge.client.body import RemoteBody
+from tandem.bridge.client.body import RemoteBody, mapping
 from tandem.bridge.client.contact import Contact
 from tandem.bridge.client.link import Link
 from tandem.bridge.client.lockstep import LockstepBody
 from tandem.bridge.client.truth import RemoteTruth
 from tandem.bridge.contract.spec import BodySpec
 
-__all__ = ["Contact", "Link", "LockstepBody", "RemoteBody", "RemoteTruth", "body_at"]
+__all__ = ["Contact", "Link", "LockstepBody", "RemoteBody", "RemoteTruth", "body_at", "mapping"]
 
 
 def body_at(

@@ -48,6 +48,20 @@ RESET_S = 60.0
 _STANDING = ("LEASED", "HOLDING", "FAULT")
 
 
+def mapping(spec: BodySpec) -> list[str]:
+    """One line for each joint and camera: what is called what on either side, for a person to look over."""
+    action = spec.action
+    joints = [
+        f"action {i} -> {name} {'rad' if i < spec.dof else 'opening'} [{low:.3f}, {high:.3f}]"
+        for i, name, low, high in zip(range(action.size), action.names, action.low, action.high, strict=True)
+    ]
+    cameras = [
+        f"{image_key(camera.name)}{' and ' + depth_key(camera.name) if camera.depth else ''} -> camera "
+        f"{camera.name} {camera.width}x{camera.height} on {camera.mount}" for camera in spec.cameras
+    ]
+    return joints + cameras
+
+
 class RemoteBody:
     """See the module.
 
@@ -91,21 +105,6 @@ class RemoteBody:
             SpecMismatch: the body is not the one expected; nothing may move.
         """
         return cls(Link(contact, name=name, expected=expected), standby_s=standby_s)
-
-    def mapping(self) -> list[str]:
-        """One line for each joint and camera: what is called what on either side, for a person to look over."""
-        spec = self.spec
-        joints = [
-            f"action {i} -> {name} {'rad' if i < spec.dof else 'opening'} [{low:.3f}, {high:.3f}]"
-            for i, name, low, high in zip(
-                range(spec.action.size), spec.action.names, spec.action.low, spec.action.high, strict=True
-            )
-        ]
-        cameras = [
-            f"{image_key(camera.name)}{' and ' + depth_key(camera.name) if camera.depth else ''} -> camera "
-            f"{camera.name} {camera.width}x{camera.height} on {camera.mount}" for camera in spec.cameras
-        ]
-        return joints + cameras
 
     def reset(self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
               ) -> tuple[Observation, dict[str, Any]]:
@@ -230,12 +229,17 @@ class RemoteBody:
         except Refused as reason:
             raise InvalidOption(reason.detail) from reason
 
+    def let_go(self) -> None:
+        """Give the lease back, which stops a moving arm; `reset` takes it again."""
+        grant, self._grant, self._started = self._grant, None, False
+        self.link.leave(grant)
+
     def close(self) -> None:
         """Give the lease back, which stops a moving arm, and disconnect. Allowed twice."""
         if self._closed:
             return
-        self._closed, self._started = True, False
+        self._closed = True
         self._moment += 1
-        self.link.leave(self._grant)
+        self.let_go()
         self._pictures.close()
         self.link.close()
