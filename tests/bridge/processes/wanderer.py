@@ -10,10 +10,11 @@ from tandem.bridge.contract import TandemError
 
 def main(endpoint: str) -> None:
     body = RemoteBody.at(Contact.at(endpoint), name="wanderer")
-    body.reset()
+    start = body.reset()[0]["joint_position"]
+    inwards = np.sign((body.spec.position_low + body.spec.position_high) / 2 - start + 1e-9)
     try:
         for k in range(100_000):
-            body.step(np.append(body.spec.home + 0.1 * np.sin(k / 8) * np.array([1, 1, -1]), 1.0))
+            body.step(np.append(start + 0.1 * np.abs(np.sin(k / 16)) * inwards, 1.0))
             if k == 10:
                 sys.stdout.write("moving\n")
                 sys.stdout.flush()
