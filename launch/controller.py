@@ -10,6 +10,7 @@ Then, on the agent's computer: python launch/episode.py --body tcp://HOST:7000 -
 It shapes commands and stops on silence. It is no safety function and no emergency stop.
 """
 
+import contextlib
 import json
 import signal
 import sys
@@ -91,13 +92,32 @@ def lockstep(options: Options, setup: Setup) -> LockstepGateway:
     return gateway
 
 
+def make_gateway(options: Options, setup: Setup, capture: Any) -> Gateway | LockstepGateway:
+    if options.lockstep:
+        return lockstep(options, setup)
+    return Gateway(setup) if capture is None else Gateway(setup, capture.tap, capture.journal)
+
+
+def make_capture(options: Options) -> Any:
+    if options.capture is None:
+        return None
+    if options.lockstep:
+        raise InvalidOption("--capture is for real time; an episode in lockstep is in its own log")
+    from tandem.bridge.capture.capture import Capture
+
+    return Capture(options.capture)
+
+
 def main(options: Options) -> int:
     setup = Setup(
         options.driver, driver_options(options), Address(options.bind, options.port), options.keys,
         role_named(options.loopback_role), options.limits, options.collisions, options.realtime,
     )
     console = Console(highlight=False, soft_wrap=True)
-    with lockstep(options, setup) if options.lockstep else Gateway(setup) as gateway:
+    capture = make_capture(options)
+    with contextlib.ExitStack() as stack:
+        stack.callback(capture.close) if capture else None
+        gateway = stack.enter_context(make_gateway(options, setup, capture))
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: gateway.shut_down())
         if not options.lockstep:

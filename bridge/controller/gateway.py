@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +41,7 @@ class Gateway:
     Args:
         setup: how.
         tap: sees every frame, both ways.
+        journal: gets what the core was told and said, a turn at a time; None for none.
 
     Attributes:
         session: of this start.
@@ -50,7 +52,7 @@ class Gateway:
         KeyProblem: a key is missing or damaged.
     """
 
-    def __init__(self, setup: Setup, tap: Tap = no_tap):
+    def __init__(self, setup: Setup, tap: Tap = no_tap, journal: Callable[[bytes], None] | None = None):
         self._setup, self._tap = setup, tap
         self._security: Security = security_for(setup.address.host, setup.keys, setup.loopback_role)
         self.session = secrets.token_hex(8)
@@ -74,7 +76,7 @@ class Gateway:
             Rate(setup.limits.requests_per_s), tap,
         )
         self._media = MediaRelay(self._context, f"ipc://{self._folder}/media", self._sockets[Port.MEDIA], tap)
-        self._servo = ServoProcess(self._context, self._folder, self._order())
+        self._servo = ServoProcess(self._context, self._folder, self._order(), journal)
         self._over = threading.Event()
         self._stopper = threading.Thread(target=self._serve_stops, name="stops", daemon=True)
         self._stopper.start()

@@ -9,6 +9,7 @@ from tandem.bridge.roles import Peer, Role
 from tandem.bridge.wire.kinds import Port
 
 QUIT = b"quit"
+JOURNAL = b"journal"
 
 
 def pack_incoming(incoming: Incoming) -> list[bytes]:

@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import zmq
 
-from tandem.bridge.controller.relay import QUIT, pack_incoming, pair, unpack_outgoing
+from tandem.bridge.controller.relay import JOURNAL, QUIT, pack_incoming, pair, unpack_outgoing
 from tandem.bridge.controller.servo import Order, plain_order
 from tandem.bridge.controller.traffic import Incoming, Outgoing
 
@@ -33,12 +34,17 @@ class ServoProcess:
         context: of the gateway.
         folder: for the pipes; nobody else may enter it.
         order: what the servo shall do, but for its pipes.
+        journal: gets what the core was told and said; None for a core that keeps none.
     """
 
-    def __init__(self, context: zmq.Context, folder: str, order: dict[str, Any]):
+    def __init__(
+        self, context: zmq.Context, folder: str, order: dict[str, Any], journal: Callable[[bytes], None] | None = None
+    ):
+        self._journal = journal
         pipe, stop_pipe = (f"ipc://{folder}/{name}" for name in ("servo", "stop"))
         self.pipe, self.stop_pipe = pair(context, pipe, bind=True), pair(context, stop_pipe, bind=True)
-        text = json.dumps(plain_order(Order(**order, pipe=pipe, stop_pipe=stop_pipe)))
+        wanted = Order(**order, pipe=pipe, stop_pipe=stop_pipe, journal=journal is not None)
+        text = json.dumps(plain_order(wanted))
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(sys.path), text], stdin=subprocess.DEVNULL, env=environment,
@@ -71,9 +77,13 @@ class ServoProcess:
         said = []
         while True:
             try:
-                said.append(unpack_outgoing(self.pipe.recv_multipart(zmq.NOBLOCK)))
+                frames = self.pipe.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return said
+            if frames[0] == JOURNAL:
+                self._journal(frames[1])
+            else:
+                said.append(unpack_outgoing(frames))
 
     def ended(self) -> int | None:
         """Its exit status, None while it lives."""

@@ -21,8 +21,9 @@ import zmq
 from tandem.bridge.contract.errors import InvalidOption, TandemError
 from tandem.bridge.controller.core import Controller, Tick
 from tandem.bridge.controller.jitter import Jitter
+from tandem.bridge.controller.journal import JournaledController
 from tandem.bridge.controller.options import Limits, ns
-from tandem.bridge.controller.relay import QUIT, pack_outgoing, pair, unpack_incoming
+from tandem.bridge.controller.relay import JOURNAL, QUIT, pack_outgoing, pair, unpack_incoming
 from tandem.bridge.drivers.driver import Driver, DriverFault, Measured
 from tandem.bridge.wire.kinds import Port
 
@@ -47,6 +48,7 @@ class Order:
         media: ipc endpoint for pictures.
         collisions: look ahead for collisions.
         realtime: ask for real-time scheduling.
+        journal: tell the gateway what the core is told and says, for a capture.
     """
 
     driver: str
@@ -59,6 +61,7 @@ class Order:
     media: str
     collisions: bool = True
     realtime: bool = True
+    journal: bool = False
     gateway: int = field(default_factory=os.getpid)
 
 
@@ -104,7 +107,8 @@ class Servo:
         limits = Limits(**order.limits)
         self._period, self._jitter = ns(limits.tick_s), Jitter(ns(limits.tick_s))
         hello = order.hello | {"about": order.hello.get("about", {}) | driver.about}
-        self._core = Controller(
+        kind = JournaledController if order.journal else Controller
+        self._core = kind(
             driver.spec, limits, session=order.session, hello=hello, extensions=tuple(driver.extensions),
             collisions=order.collisions,
         )
@@ -151,6 +155,9 @@ class Servo:
             pipe = self._stop_pipe if outgoing.port is Port.STOP else self._pipe
             with contextlib.suppress(zmq.Again):  # a gateway that does not read: counted there as a gap in seq
                 pipe.send_multipart(pack_outgoing(outgoing), zmq.NOBLOCK)
+        if self._order.journal:
+            with contextlib.suppress(zmq.Again):
+                self._pipe.send_multipart([JOURNAL, self._core.take_journal()], zmq.NOBLOCK)
 
     def _carry_out(self, tick: Tick, now: int) -> None:
         try:
