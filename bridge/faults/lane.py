@@ -103,7 +103,7 @@ class Lane:
 
     def abandon(self) -> None:
         """The receiver is gone: forget everything, and take nothing more."""
-        self._abandoned = True
+        self._abandoned, self._framing = True, Framing(0)
         self._held.clear()
         self._ready.clear()
         self._held_bytes = self._ready_bytes = 0

@@ -1,76 +1,64 @@
-"""The proxy: one thread between the client's sockets and the controller's."""
+"""A proxy between ZeroMQ peers on TCP that does on purpose what networks do by accident."""
 
 from __future__ import annotations
 
-import contextlib
-import selectors
+import logging
 import socket
-import struct
 import threading
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from tandem.bridge.contract.errors import InvalidOption
-from tandem.bridge.faults.dice import Dice
-from tandem.bridge.faults.fault import CLIENT, CONTROLLER, Cut, Fault, Freeze, HalfOpen
-from tandem.bridge.faults.lane import Lane
-from tandem.bridge.faults.zmtp import NotZmtp
+from tandem.bridge.contract.errors import InvalidOption, TandemError, UnknownName
+from tandem.bridge.faults.counts import Counts
+from tandem.bridge.faults.door import Door
+from tandem.bridge.faults.fault import Direction, Fault
+from tandem.bridge.faults.lane import MAX_WAITING
+from tandem.bridge.faults.loop import Address, Loop
+from tandem.bridge.faults.outages import Cut, Freeze, HalfOpen, Outage
 
-TURN_S = 0.05
-CONNECT_S = 2.0
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+_PATIENCE_S = 0.2  # between two looks whether the thread still lives
+
+
+class ProxyFailed(TandemError):
+    """The proxy's thread has ended of a mistake in it, or it is not running."""
 
 
 class FaultProxy:
-    """Forwards each port, and does what the faults say. Use it as a context manager, or call `start` and `stop`.
+    """Listens on a local port for each port of a controller, and passes on both ways what the faults let through.
+
+    Times of faults count from `start`. The switches may be called from any thread and are in force when they return;
+    what a switch began only its counterpart ends, and what has a time ends at its time.
 
     Args:
-        host: of the controller.
-        ports: TCP port of each of its sockets by name, as its hello tells.
-        faults: what goes wrong.
-        seed: determines which messages are struck.
-        listen: address at which clients reach the proxy.
+        upstream_host: where the controller is.
+        ports: its TCP ports by name.
+        faults: what goes wrong; () for nothing until a switch is used.
+        seed: of all that is drawn, at least 0.
+        host: local address to listen on.
+        max_waiting: bytes that may wait in one direction of one connection; then the sender is not read any more. The
+            largest message is half of that.
 
-    Attributes:
-        ports: TCP port of each socket at the proxy.
-        counts: messages by (socket, direction) and by what happened: passed, dropped, duplicated, reordered, lost.
+    Raises:
+        InvalidOption: no such host, or a seed or bound without a meaning.
+        UnknownName: a fault strikes a port that is not there.
     """
 
-    def __init__(
-        self, host: str, ports: Mapping[str, int], faults: Sequence[Fault] = (), seed: int = 0, *,
-        listen: str = "127.0.0.1",
-    ):
-        if seed < 0:
-            raise InvalidOption(f"a seed is a whole number of at least 0, got {seed}")
-        self._host, self._upstream, self._faults, self._seed = host, dict(ports), tuple(faults), seed
-        self._selector = selectors.DefaultSelector()
-        self._listeners = {name: socket.create_server((listen, 0)) for name in ports}
-        self.ports = {name: listener.getsockname()[1] for name, listener in self._listeners.items()}
-        self.counts: dict[tuple[str, str], Counter[str]] = {
-            (name, towards): Counter() for name in ports for towards in (CONTROLLER, CLIENT)
-        }
-        self._pairs: list[tuple[str, Lane, Lane]] = []
-        self._connections: Counter[str] = Counter()
-        self._frozen, self._is_cut, self._half_open, self._over = False, False, False, False
-        self._begin_s = 0.0
-        self._thread = threading.Thread(target=self._carry, name="fault-proxy", daemon=True)
-
-    def start(self) -> None:
-        """Begin to forward; the faults' seconds count from now."""
-        self._begin_s = time.monotonic()
-        for name, listener in self._listeners.items():
-            listener.setblocking(False)
-            self._selector.register(listener, selectors.EVENT_READ, name)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Break every connection and end."""
-        self._over = True
-        if self._thread.is_alive():
-            self._thread.join()
-        for listener in self._listeners.values():
-            listener.close()
-        self._selector.close()
+    def __init__(self, upstream_host: str, ports: Mapping[str, int], faults: Sequence[Fault] = (), seed: int = 0, *,
+                 host: str = "127.0.0.1", max_waiting: int = MAX_WAITING):
+        if seed < 0 or max_waiting < 2**16:
+            raise InvalidOption(f"seed must be at least 0 and max_waiting at least 65536, got {seed} and {max_waiting}")
+        for fault in faults:
+            if fault.only and fault.only not in ports:
+                raise UnknownName("port", fault.only, ports)
+        self._upstream = {name: _resolved(upstream_host, port) for name, port in ports.items()}
+        self._faults, self._seed, self._host, self._max_waiting = tuple(faults), seed, host, max_waiting
+        self._doors: list[Door] = []
+        self._loop: Loop | None = None
+        self._thread: threading.Thread | None = None
+        self._failure: Exception | None = None
 
     def __enter__(self) -> FaultProxy:
         self.start()
@@ -79,118 +67,114 @@ class FaultProxy:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def start(self) -> None:
+        """Listen, and let clients in. Once only. Raises `InvalidOption` when the local address cannot be had."""
+        if self._loop is not None:
+            raise InvalidOption("a proxy starts once, as its decisions begin with its seed; make a new one")
+        try:
+            for name in self._upstream:
+                self._doors.append(Door(name, self._host))
+        except OSError as reason:
+            self._close_doors()
+            raise InvalidOption(f"cannot listen at {self._host}: {reason}; give host= an address of this computer"
+                                ) from reason
+        self._loop = Loop(self._upstream, self._doors, self._faults, self._seed, self._max_waiting)
+        self._thread = threading.Thread(target=self._run, name="bridge-faults", daemon=True)
+        self._thread.start()
+        self._do(lambda: None)  # the doors are open when this returns
+
+    def stop(self) -> None:
+        """Close everything; what waits is lost. Allowed twice. Raises `ProxyFailed` if the thread failed meanwhile."""
+        if self._loop is None or self._thread is None:
+            return
+        self._loop.post(self._loop.end)
+        self._thread.join()
+        self._thread = None
+        if self._failure is not None:
+            raise ProxyFailed(f"the proxy's thread has failed: {self._failure!r}") from self._failure
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Local TCP port of each port, once started."""
+        return {door.name: door.number for door in self._doors}
+
+    @property
+    def counts(self) -> dict[tuple[str, Direction], Counts]:
+        """A copy of the counters, by port and direction; also after `stop`."""
+        if self._loop is None:
+            raise ProxyFailed("the proxy has not been started; call start() first")
+        return {lane: replace(counts) for lane, counts in self._loop.counts.items()}
+
+    @property
+    def waiting(self) -> dict[tuple[str, Direction], int]:
+        """Bytes that wait now, by port and direction, an allowance for each message included."""
+        return self._do(lambda: self._loop.waiting())
+
     def freeze(self) -> None:
-        """Nothing passes until `thaw`."""
-        self._frozen = True
+        """Nothing passes from now on, in either direction; connections stay."""
+        self._begin(Freeze(0.0, 1.0))
 
     def thaw(self) -> None:
-        """All that waited comes."""
-        self._frozen = False
-
-    def cut(self) -> None:
-        """Connections break, and none can be made until `mend`."""
-        self._is_cut = True
-
-    def mend(self) -> None:
-        """Connections can be made again."""
-        self._is_cut = False
+        """End `freeze`."""
+        self._end(Freeze)
 
     def half_open(self) -> None:
-        """What clients send from now on is lost."""
-        self._half_open = True
+        """What clients say is lost from now on."""
+        self._begin(HalfOpen(0.0))
 
-    def _now_within(self, kind: type[Freeze] | type[Cut], port: str, towards: str) -> bool:
-        t = time.monotonic() - self._begin_s
-        return any(
-            isinstance(fault, kind) and fault.strikes(port, towards) and fault.at_s <= t < fault.at_s + fault.seconds
-            for fault in self._faults
-        )
+    def cut(self) -> None:
+        """Reset every connection, and refuse new ones from now on."""
+        self._begin(Cut(0.0, 1.0))
 
-    def _lost(self, port: str) -> bool:
-        t = time.monotonic() - self._begin_s
-        return self._half_open or any(
-            isinstance(fault, HalfOpen) and fault.strikes(port, CONTROLLER) and fault.at_s <= t
-            for fault in self._faults
-        )
+    def mend(self) -> None:
+        """End `cut` and `half_open`."""
+        self._end(Cut, HalfOpen)
 
-    def _carry(self) -> None:
-        while not self._over:
-            for key, _ in self._selector.select(self._pause_s()):
-                if isinstance(key.data, str):
-                    self._connect(key.data)
-                else:
-                    self._readable(*key.data)
-            self._turn()
-        for pair in list(self._pairs):
-            self._break(pair)
+    def _begin(self, fault: Outage) -> None:
+        self._change(lambda: self._loop.outages.begin(fault))
 
-    def _pause_s(self) -> float:
-        now = time.monotonic()
-        due = [lane.due_s() for _, up, down in self._pairs for lane in (up, down)]
-        soonest = min((moment - now for moment in due if moment is not None), default=TURN_S)
-        blocked = any(lane.blocked for _, up, down in self._pairs for lane in (up, down))
-        return max(0.001 if self._frozen or blocked else 0.0, min(soonest, TURN_S))
+    def _end(self, *kinds: type[Fault]) -> None:
+        self._change(lambda: self._loop.outages.end(*kinds))
 
-    def _connect(self, name: str) -> None:
-        client, _ = self._listeners[name].accept()
-        if self._is_cut or self._now_within(Cut, name, CONTROLLER):
-            _reset(client)
-            return
+    def _change(self, change: Callable[[], None]) -> None:
+        def make() -> None:
+            change()
+            self._loop.refresh()
+
+        self._do(make)
+
+    def _do(self, errand: Callable[[], Answer]) -> Answer:
+        """Have something done in the loop's thread and wait for it."""
+        if self._loop is None or self._thread is None:
+            raise ProxyFailed("the proxy is not running; call start() first, or use it as a context manager")
+        done, answers = threading.Event(), []
+
+        def run() -> None:
+            answers.append(errand())
+            done.set()
+
+        self._loop.post(run)
+        while not done.wait(_PATIENCE_S):
+            if not self._thread.is_alive():
+                raise ProxyFailed(f"the proxy's thread has failed: {self._failure!r}") from self._failure
+        return answers[0]
+
+    def _run(self) -> None:
         try:
-            upstream = socket.create_connection((self._host, self._upstream[name]), CONNECT_S)
-        except OSError:
-            _reset(client)  # as the controller would
-            return
-        number = self._connections[name]
-        self._connections[name] += 1
-        for side in (client, upstream):
-            side.setblocking(False)
-            side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        up, down = (
-            Lane(source, target, Dice(self._faults, self._seed, name, number, towards), self.counts[name, towards])
-            for source, target, towards in ((client, upstream, CONTROLLER), (upstream, client, CLIENT))
-        )
-        pair = (name, up, down)
-        self._pairs.append(pair)
-        self._selector.register(client, selectors.EVENT_READ, (pair, up))
-        self._selector.register(upstream, selectors.EVENT_READ, (pair, down))
+            self._loop.run()
+        except Exception as reason:  # kept for stop(), which raises it
+            log.exception("the proxy's thread has failed")
+            self._failure = reason
 
-    def _readable(self, pair: tuple[str, Lane, Lane], lane: Lane) -> None:
-        name, up, _ = pair
-        if pair not in self._pairs or lane.full:
-            return
-        up.lost = self._lost(name)
-        try:
-            alive = lane.read(time.monotonic())
-        except NotZmtp:
-            alive = False
-        if not alive:
-            self._break(pair)
-
-    def _turn(self) -> None:
-        now = time.monotonic()
-        for pair in list(self._pairs):
-            name, up, down = pair
-            if self._is_cut or self._now_within(Cut, name, CONTROLLER):
-                self._break(pair)
-                continue
-            for lane, towards in ((up, CONTROLLER), (down, CLIENT)):
-                frozen = self._frozen or self._now_within(Freeze, name, towards)
-                if not frozen and pair in self._pairs and not lane.write(now):
-                    self._break(pair)
-
-    def _break(self, pair: tuple[str, Lane, Lane]) -> None:
-        if pair not in self._pairs:
-            return
-        self._pairs.remove(pair)
-        for side in (pair[1].source, pair[1].target):
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(side)
-            _reset(side)
+    def _close_doors(self) -> None:
+        for door in self._doors:
+            door.close()
+        self._doors.clear()
 
 
-def _reset(side: socket.socket) -> None:
-    """Close with RST, as a cable that was pulled is found out."""
-    with contextlib.suppress(OSError):
-        side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    side.close()
+def _resolved(host: str, port: int) -> Address:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+    except (OSError, OverflowError) as reason:
+        raise InvalidOption(f"the controller's address {host}:{port} cannot be found: {reason}") from reason
+    return family, address

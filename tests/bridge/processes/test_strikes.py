@@ -160,7 +160,7 @@ def test_the_network_goes_in_the_middle_of_a_motion(scene, how, repeat):
     time.sleep(LIMITS.fault_s + 0.3)
     person = Link(Contact.at(scene.endpoint), name="person")
     person.clear(person.watcher.wait(lambda state: state["fault"], 3, "the fault")["fault"])
-    with FaultProxy("127.0.0.1", dict(person.welcome["ports"])) as proxy:
+    with FaultProxy("127.0.0.1", dict(person.welcome["ports"]), ()) as proxy:
         contact = Contact("127.0.0.1", proxy.ports["control"], ports=proxy.ports)
         body = RemoteBody.at(contact, name="distant")
         start = body.reset()[0]["joint_position"]
