@@ -110,7 +110,7 @@ class Link:
         keeper = dealer(self._context, self.contact, None, f"{self._identity}/keeper")
         self.watcher = Watcher(
             state, keeper, self.session, renew_every_s=self.limits["lease_s"] / RENEWALS_PER_LEASE,
-            silence_s=max(self.limits["silence_s"], 0.25),
+            silence_s=2 * self.limits["silence_s"],
         )
 
     def _keep(self, socket: zmq.Socket) -> zmq.Socket:
