@@ -24,6 +24,7 @@ from tandem.agent.verify.observation import ObservationVerifier
 from tandem.agent.verify.predicate import PredicateVerifier
 from tandem.agent.verify.trusting import TrustingVerifier
 from tandem.bridge.client import RemoteTruth
+from tandem.bridge.client.contact import is_endpoint
 from tandem.bridge.contract import (
     EpisodeResult,
     InvalidOption,
@@ -109,7 +110,7 @@ class System:
         ):
             if name not in known:
                 raise UnknownName(kind, name, known)
-        if self.body != "sim" and not self.body.startswith("tcp://"):
+        if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
             raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")

@@ -13,6 +13,12 @@ from tandem.bridge.keys import CONTROLLER, KeyPair, load_pair, load_public
 _ENDPOINT = re.compile(r"tcp://([A-Za-z0-9_.:\[\]-]+):(\d{1,5})")
 
 
+def is_endpoint(text: str) -> bool:
+    """Whether the words name a controller's control socket, "tcp://HOST:PORT"."""
+    found = _ENDPOINT.fullmatch(text)
+    return found is not None and 0 < int(found[2]) < 65536
+
+
 @dataclass(frozen=True)
 class Contact:
     """An endpoint and, where it is guarded, the keys.
@@ -44,9 +50,9 @@ class Contact:
             InvalidOption: no such endpoint.
             KeyProblem: a key is missing, damaged or readable by others.
         """
-        found = _ENDPOINT.fullmatch(endpoint)
-        if found is None or not 0 < int(found[2]) < 65536:
+        if not is_endpoint(endpoint):
             raise InvalidOption(f"{endpoint!r} is no endpoint of a controller; write tcp://HOST:PORT")
+        found = _ENDPOINT.fullmatch(endpoint)
         host, port = found[1], int(found[2])
         if keys is None:
             return cls(host, port)
