@@ -3,8 +3,9 @@
     python launch/check_controller.py tcp://127.0.0.1:7000
     python launch/check_controller.py tcp://arm:7000 --keys keys --observer-key eve --supervisor-key supervisor
 
-It moves the first joint by 2 degrees, stops the arm on purpose and clears the faults that it causes; with --no-move it
-moves nothing. Stand by. Exit code 1 when a check fails.
+It moves the first joint by 2 degrees (1 % of a short range), stops the arm on purpose and clears the faults that it
+causes, never another's; with --no-move it moves nothing. Stand by. Exit code 1 when a check fails, 2 when none could be
+made.
 """
 
 import json
@@ -37,9 +38,11 @@ class Options:
     observer_key: str | None = None
     """An observer's, to check that role."""
     supervisor_key: str | None = None
-    """A supervisor's, to clear the faults that the checks cause; needed when --key is a commander's."""
+    """A supervisor's, to clear the faults that the checks cause; without, a commander's --key skips those checks."""
     move: bool = True
     """The arm may be moved."""
+    only: tuple[str, ...] = ()
+    """Names of the checks to make, for example "silence"; all if left out."""
     json: Path | None = None
     """Also write the findings to this file."""
 
@@ -49,11 +52,13 @@ def contact(options: Options, key: str | None) -> Contact | None:
 
 
 def main(options: Options) -> int:
-    console, findings = Console(highlight=False), list[Finding]()
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    findings = list[Finding]()
     with console.status("checking") as status:
         for finding in check_controller(
             contact(options, options.key), observer=contact(options, options.observer_key),
             supervisor=contact(options, options.supervisor_key), move=options.move,
+            only=options.only,
         ):
             findings.append(finding)
             status.update(f"{len(findings)} checked, the last: {finding.name}")
@@ -63,8 +68,9 @@ def main(options: Options) -> int:
         law = f"\n[dim]law: {escape(finding.law)}[/]" if finding.outcome == "fail" else ""
         table.add_row(finding.name, f"[{colour}]{finding.outcome}[/]", escape(finding.evidence) + law)
     console.print(table)
-    failed = sum(finding.outcome == "fail" for finding in findings)
-    console.print(f"{failed} of {len(findings)} checks failed" if failed else "every law that was checked holds")
+    failed, skipped = (sum(finding.outcome == outcome for finding in findings) for outcome in ("fail", "skip"))
+    verdict = f"{failed} of {len(findings)} checks failed" if failed else "every law that was checked holds"
+    console.print(f"{verdict}, {skipped} skipped" if skipped else verdict)
     if options.json:
         options.json.write_text(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
     return 1 if failed else 0

@@ -6,17 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from tandem.bridge.conformance.controller.bench import Bench
+from tandem.bridge.conformance.controller.bench import DT_NS, Bench, Skipped
 from tandem.bridge.wire.refusal import Refusal
+
+LAG_S = 0.05  # what the protocol allows a setpoint in motion
+AGE_NS = 400_000_000
 
 
 def _refused(bench: Bench, code: Refusal, *, value: float | None = None, rows: int = 1, **changes: Any) -> str:
-    grant = bench.acquire()
+    """Under a good lease, a chunk for a small swing with these changes."""
+    grant = bench.grant or bench.acquire()
     before, row = bench.probe.standing(), bench.swing()
     actions = np.repeat(row[None], rows, axis=0)
     if value is not None:
         actions[-1, 0] = value
-    evidence = bench.expect(bench.probe.chunk(grant, actions, **changes), code)
+    return _expect_unmoved(bench, code, before, bench.probe.chunk(grant, actions, **changes))
+
+
+def _expect_unmoved(bench: Bench, code: Refusal, before: np.ndarray, said: Any) -> str:
+    evidence = bench.expect(said, code)
     bench.unmoved(before)
     return evidence
 
@@ -43,13 +51,19 @@ def doubled_name(bench: Bench) -> str:
     return _refused(bench, Refusal.WRONG_NAMES, names=names)
 
 
+def missing_name(bench: Bench) -> str:
+    """A chunk that leaves a joint out is refused."""
+    grant = bench.acquire()
+    before, row = bench.probe.standing(), bench.swing()
+    said = bench.probe.chunk(grant, row[None, :-1], names=bench.spec.action.names[:-1])
+    return _expect_unmoved(bench, Refusal.WRONG_NAMES, before, said)
+
+
 def wrong_shape(bench: Bench) -> str:
     """A chunk whose numbers fill no whole rows is refused."""
     grant = bench.acquire()
     before, row = bench.probe.standing(), bench.swing()
-    evidence = bench.expect(bench.probe.chunk(grant, np.append(row, 0.0)), Refusal.WRONG_SHAPE)
-    bench.unmoved(before)
-    return evidence
+    return _expect_unmoved(bench, Refusal.WRONG_SHAPE, before, bench.probe.chunk(grant, np.append(row, 0.0)))
 
 
 def endless_life(bench: Bench) -> str:
@@ -57,9 +71,20 @@ def endless_life(bench: Bench) -> str:
     return _refused(bench, Refusal.WRONG_TTL, ttl=round((bench.limits["max_ttl_s"] + 1) * 1e9))
 
 
+def no_life(bench: Bench) -> str:
+    """A time to live of nothing is refused."""
+    return _refused(bench, Refusal.WRONG_TTL, ttl=0)
+
+
 def expired(bench: Bench) -> str:
-    """A chunk older than its time to live is refused."""
-    return _refused(bench, Refusal.EXPIRED, t0=bench.probe.state().t - 400_000_000, ttl=200_000_000)
+    """A chunk older than its time to live is refused, though some of its actions lie ahead."""
+    rows = 2 * AGE_NS // DT_NS
+    return _refused(bench, Refusal.EXPIRED, rows=rows, t0=bench.probe.state().t - AGE_NS, ttl=AGE_NS // 2)
+
+
+def too_late(bench: Bench) -> str:
+    """A chunk all of whose actions are late is refused, though its time to live is not over."""
+    return _refused(bench, Refusal.EXPIRED, t0=bench.probe.state().t - AGE_NS)
 
 
 def from_the_future(bench: Bench) -> str:
@@ -70,36 +95,38 @@ def from_the_future(bench: Bench) -> str:
 
 def stale_epoch(bench: Bench) -> str:
     """A chunk of an earlier epoch is refused."""
-    bench.acquire()
-    return _refused_with(bench, Refusal.STALE_EPOCH, epoch=bench.grant.epoch - 1)
+    return _refused(bench, Refusal.STALE_EPOCH, epoch=bench.acquire().epoch - 1)
 
 
 def wrong_session(bench: Bench) -> str:
     """A chunk for an earlier start of the controller is refused."""
+    return _refused(bench, Refusal.WRONG_SESSION, session="0" * 16)
+
+
+def a_replayed_command(bench: Bench) -> str:
+    """A chunk whose number was used before is refused."""
     bench.acquire()
-    return _refused_with(bench, Refusal.WRONG_SESSION, session="0" * 16)
-
-
-def _refused_with(bench: Bench, code: Refusal, **changes: Any) -> str:
-    before, row = bench.probe.standing(), bench.swing()
-    evidence = bench.expect(bench.probe.chunk(bench.grant, row[None], **changes), code)
-    bench.unmoved(before)
-    return evidence
+    bench.go(bench.probe.standing(), 0.1)
+    used = bench.link._seq
+    bench.settle(0.1)
+    return _refused(bench, Refusal.REPLAYED, seq=used)
 
 
 def far_start(bench: Bench) -> str:
-    """A first action far from where the arm stands is refused."""
-    grant = bench.acquire()
-    before = bench.probe.standing()
-    row = before.copy()
-    low, high = bench.spec.position_low[0], bench.spec.position_high[0]
-    row[0] = high if high - row[0] > row[0] - low else low
-    evidence = bench.expect(bench.probe.chunk(grant, row[None]), Refusal.START_POSE)
-    bench.unmoved(before)
-    return evidence
+    """A first action too far from where the arm stands is refused."""
+    bench.may_move()  # it does not move; but a controller that breaks this law would let it leap
+    grant, spec = bench.acquire(), bench.spec
+    before, low, high = bench.probe.standing(), spec.position_low[0], spec.position_high[0]
+    allowed = bench.limits["start_guard"] + spec.velocity_limit[0] * (DT_NS * 1e-9 + LAG_S)
+    room = max(high - before[0], before[0] - low)
+    if room <= allowed:
+        raise Skipped(f"{spec.joint_names[0]} has {room:.3g} of range ahead, and {allowed:.3g} are allowed")
+    row, far = before.copy(), min(room, 2 * allowed)
+    row[0] += far if high - before[0] == room else -far
+    return _expect_unmoved(bench, Refusal.START_POSE, before, bench.probe.chunk(grant, row[None], ttl=2 * DT_NS))
 
 
 CHECKS = (
-    nan, infinity, wrong_names, doubled_name, wrong_shape, endless_life, expired, from_the_future, stale_epoch,
-    wrong_session, far_start,
+    nan, infinity, wrong_names, doubled_name, missing_name, wrong_shape, endless_life, no_life, expired, too_late,
+    from_the_future, stale_epoch, wrong_session, a_replayed_command, far_start,
 )

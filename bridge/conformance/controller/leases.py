@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from tandem.bridge.client.link import Grant, Link
+from tandem.bridge.client.link import Grant
 from tandem.bridge.conformance.controller.bench import Bench, Skipped
+from tandem.bridge.conformance.controller.probe import Probe
+from tandem.bridge.conformance.law import require
 from tandem.bridge.wire.refusal import Refusal
+
+NEVER_GIVEN = 1000  # added to a token
 
 
 def one_commander(bench: Bench) -> str:
     """While one holds the lease, another is refused it."""
     bench.acquire()
-    other = Link(bench.contact, name="checker-other")
-    try:
+    with bench.another() as other:
         return bench.expect_refusal(other.acquire, Refusal.LEASE_TAKEN)
-    finally:
-        other.close()
 
 
 def tokens_grow(bench: Bench) -> str:
@@ -22,56 +23,65 @@ def tokens_grow(bench: Bench) -> str:
     first = bench.acquire()
     bench.tidy()
     second = bench.acquire()
-    assert second.token > first.token, f"{first.token}, then {second.token}"
-    assert second.epoch > first.epoch, f"epoch {first.epoch}, then {second.epoch}"
+    require(second.token > first.token, f"token {first.token}, then {second.token}")
+    require(second.epoch > first.epoch, f"epoch {first.epoch}, then {second.epoch}")
     return f"{first.token}, then {second.token}"
 
 
+def _command_refused(bench: Bench, grant: Grant, *codes: Refusal) -> str:
+    before, row = bench.probe.standing(), bench.swing()
+    evidence = bench.expect(bench.probe.chunk(grant, row[None]), *codes)
+    bench.unmoved(before)
+    return evidence
+
+
 def stale_lease(bench: Bench) -> str:
-    """A command under a lease that has ended moves nothing and is refused."""
+    """A command under a lease that was released moves nothing and is refused."""
     old = bench.acquire()
     bench.tidy()
     bench.acquire()
-    before, row = bench.probe.standing(), bench.swing()
-    said = bench.probe.chunk(Grant(old.token, bench.grant.epoch), row[None])
-    evidence = bench.expect(said, Refusal.STALE_LEASE)
-    bench.unmoved(before)
-    return evidence
+    return _command_refused(bench, Grant(old.token, bench.grant.epoch), Refusal.STALE_LEASE)
+
+
+def wrong_token(bench: Bench) -> str:
+    """A command under a token that nobody was given moves nothing and is refused."""
+    grant = bench.acquire()
+    return _command_refused(bench, Grant(grant.token + NEVER_GIVEN, grant.epoch), Refusal.STALE_LEASE)
 
 
 def no_lease(bench: Bench) -> str:
     """A command without a lease moves nothing and is refused."""
+    return _command_refused(bench, Grant(0, bench.probe.state().epoch), Refusal.NO_LEASE, Refusal.STALE_LEASE)
+
+
+def observers_command_nothing(bench: Bench) -> str:
+    """An observer's key is refused the lease, and a command that names the holder's."""
+    if bench.observer is None:
+        raise Skipped("no observer's key was given (--observer-key)")
+    grant = bench.acquire()
     before, row = bench.probe.standing(), bench.swing()
-    said = bench.probe.chunk(Grant(0, bench.probe.state().epoch), row[None])
-    evidence = bench.expect(said, Refusal.NO_LEASE, Refusal.STALE_LEASE)
+    observer = Probe(bench.observer, "checker-observer")
+    try:
+        evidence = bench.expect_refusal(observer.link.acquire, Refusal.FORBIDDEN)
+        bench.expect(observer.chunk(grant, row[None]), Refusal.FORBIDDEN)
+    finally:
+        observer.close()
     bench.unmoved(before)
     return evidence
 
 
-def observers_command_nothing(bench: Bench) -> str:
-    """An observer's key is refused the lease."""
-    if bench.observer is None:
-        raise Skipped("no observer's key was given")
-    observer = Link(bench.observer, name="checker-observer")
-    try:
-        return bench.expect_refusal(observer.acquire, Refusal.FORBIDDEN)
-    finally:
-        observer.close()
-
-
 def take_over(bench: Bench) -> str:
     """A supervisor takes the lease over, and the old one is stale from then on."""
+    bench.needs_supervisor()
     grant = bench.acquire()
-    other = Link(bench.supervisor or bench.contact, name="checker-supervisor")
-    try:
+    with bench.another(bench.supervisor, "checker-supervisor") as other:
         taken = other.acquire(force=True)
-        assert taken.token > grant.token, "the token did not grow"
-        said = bench.probe.chunk(Grant(grant.token, taken.epoch), bench.swing()[None])
-        evidence = bench.expect(said, Refusal.STALE_LEASE)
-        other.release(taken)
-        return evidence
-    finally:
-        other.close()
+        try:
+            require(taken.token > grant.token, f"token {grant.token}, then {taken.token}")
+            require(taken.epoch > grant.epoch, f"epoch {grant.epoch}, then {taken.epoch}")
+            return _command_refused(bench, Grant(grant.token, taken.epoch), Refusal.STALE_LEASE)
+        finally:
+            other.release(taken)
 
 
-CHECKS = (one_commander, tokens_grow, stale_lease, no_lease, observers_command_nothing, take_over)
+CHECKS = (one_commander, tokens_grow, stale_lease, wrong_token, no_lease, observers_command_nothing, take_over)

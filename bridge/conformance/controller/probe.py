@@ -63,18 +63,26 @@ class Probe:
         link = self.link
         link._seq += 1
         fields = {
-            "t0": changes.pop("t0", link.watcher.newest().t), "dt": changes.pop("dt", 50_000_000),
+            "t0": changes.pop("t0") if "t0" in changes else self.state().t, "dt": changes.pop("dt", 50_000_000),
             "ttl": changes.pop("ttl", 2_000_000_000), "names": changes.pop("names", self.spec.action.names),
             "q": actions,
         }
         head = {"session": link.session, "epoch": grant.epoch, "lease": grant.token, "seq": link._seq,
                 "t": time.monotonic_ns()} | changes
+        if not link._command.poll(round(patience_s * 1000), zmq.POLLOUT):
+            return None
         link.verdicts()
-        link._command.send(encode(Message("chunk", fields, **head)))
+        message = Message("chunk", fields, **head)
+        link._command.send(encode(message), zmq.NOBLOCK)
+        return self._verdict(message.seq, patience_s)
+
+    def _verdict(self, seq: int, patience_s: float) -> Message | None:
+        """What is said to the chunk of that number; a refusal of what could not be read names none."""
         end = time.monotonic() + patience_s
         while time.monotonic() < end:
-            for said in link.verdicts():
-                return said
+            for said in self.link.verdicts():
+                if said.fields.get("chunk", said.fields.get("id")) in (seq, 0):
+                    return said
             time.sleep(0.002)
         return None
 
@@ -90,13 +98,6 @@ class Probe:
         """The next state."""
         now = self.link.watcher.newest()
         return self.link.watcher.wait(lambda state: now is None or state.t > now.t, PATIENCE_S, "a state")
-
-    def watch(self, seconds: float) -> list[Message]:
-        """Every state of the next seconds."""
-        seen, end = [], time.monotonic() + seconds
-        while time.monotonic() < end:
-            seen.append(self.state())
-        return seen
 
     def close(self) -> None:
         """Disconnect."""
