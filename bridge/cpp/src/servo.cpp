@@ -1,0 +1,101 @@
+#include "servo.hpp"
+
+#include <pthread.h>
+
+#include "door.hpp"
+
+namespace tandem {
+namespace {
+
+constexpr int frames_per_turn = 16;  // of each door: what is left waits for the next turn
+constexpr int priority = 50;         // of SCHED_FIFO, where it is permitted
+constexpr int figures_every = 50;    // turns
+
+std::string ask_realtime() {
+    sched_param wanted{};
+    wanted.sched_priority = priority;
+    const bool permitted = pthread_setschedparam(pthread_self(), SCHED_FIFO, &wanted) == 0;
+    return permitted ? "SCHED_FIFO " + std::to_string(priority) : "SCHED_OTHER (not permitted more)";
+}
+
+// Stops the arm whatever happens: when an exception leaves the loop, too.
+class StopAtTheEnd {
+  public:
+    explicit StopAtTheEnd(Driver& driver) : driver_(driver) {}
+    StopAtTheEnd(const StopAtTheEnd&) = delete;
+    ~StopAtTheEnd() {
+        try {
+            driver_.stop();
+        } catch (const DriverFault&) {
+            // it cannot be reached any more, and stops by itself
+        }
+    }
+
+  private:
+    Driver& driver_;
+};
+
+}  // namespace
+
+Servo::Servo(Driver& driver, const Limits& limits, Stamp& stamp, Map hello, Sockets sockets)
+    : driver_(driver), period_(ns(1 / limits.tick_hz)), jitter_(period_), controller_(limits, stamp, std::move(hello)),
+      sockets_(std::move(sockets)) {}
+
+void Servo::run(const std::function<void()>& turning) {
+    const StopAtTheEnd stop(driver_);
+    scheduling_ = ask_realtime();
+    Ns deadline = monotonic_now();
+    bool told = false;
+    for (std::uint64_t turns = 0; !(told && controller_.standing()); ++turns) {
+        deadline = std::max(deadline + period_, monotonic_now() - period_);
+        std::this_thread::sleep_until(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline)));
+        const Ns now = monotonic_now();
+        jitter_.turn(now);
+        if (turns % figures_every == 0) controller_.note_servo(jitter_.to_wire(scheduling_));
+        if (quitting_ && !told) {
+            controller_.shut_down("the controller is shut down", now);
+            told = true;
+        }
+        turn(now);
+        if (turns == 0) turning();
+    }
+}
+
+void Servo::turn(Ns now) {
+    for (const Port port : {Port::stop, Port::control, Port::command}) take(port, now);
+    try {
+        measured_ = driver_.read();
+    } catch (const DriverFault& reason) {
+        controller_.failed(reason.what(), now);
+    }
+    if (!measured_) return;
+    const Controller::Tick tick = controller_.tick(now, *measured_, jitter_.late(), jitter_.worst());
+    carry_out(tick, now);
+    for (const Outgoing& outgoing : tick.out)
+        if (outgoing.port == Port::state) publish(outgoing);
+        else send(sockets_.pipes[index(outgoing.port)], outgoing);
+}
+
+void Servo::take(Port port, Ns now) {
+    Incoming incoming{};
+    for (int i = 0; i < frames_per_turn && receive(sockets_.pipes[index(port)], incoming); ++i) {
+        controller_.receive(incoming, now);
+        if (monotonic_now() - now > period_ / 4) return;  // large ones: the arm comes first
+    }
+}
+
+void Servo::carry_out(const Controller::Tick& tick, Ns now) {
+    try {
+        if (tick.stop) driver_.stop();
+        else if (tick.setpoint) driver_.write(*tick.setpoint);
+    } catch (const DriverFault& reason) {
+        controller_.failed(reason.what(), now);
+    }
+}
+
+void Servo::publish(const Outgoing& outgoing) {
+    sockets_.state.send(zmq::buffer(outgoing.route), zmq::send_flags::sndmore | zmq::send_flags::dontwait);
+    sockets_.state.send(zmq::buffer(outgoing.frame), zmq::send_flags::dontwait);
+}
+
+}  // namespace tandem
