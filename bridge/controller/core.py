@@ -19,7 +19,7 @@ from tandem.bridge.controller.lease import Lease, Leases, Standby
 from tandem.bridge.controller.mode import FaultCode, Mode
 from tandem.bridge.controller.motion import Motion
 from tandem.bridge.controller.options import Limits, ns
-from tandem.bridge.controller.outbox import Outbox
+from tandem.bridge.controller.outbox import Outbox, short
 from tandem.bridge.controller.situation import Situation
 from tandem.bridge.controller.track import Chunk
 from tandem.bridge.controller.traffic import Incoming, Outgoing
@@ -467,12 +467,12 @@ class Controller:
         return self.leases.holder.token if self.leases.holder else 0
 
     def _tell_event(self, what: str, detail: str, data: dict[str, Any]) -> None:
-        self.outbox.send(Port.STATE, b"event", "event", self._now, what=what, detail=detail, data=data)
+        self.outbox.send(Port.STATE, b"event", "event", self._now, what=what, detail=short(detail), data=data)
 
     def _report(self, report: Report) -> None:
         self.outbox.send(
             Port.STATE, b"report", "report", self._now, stage=report.stage, code=report.code, chunk=report.chunk,
-            detail=report.detail,
+            detail=short(report.detail),
         )
 
     def _tell_state(self, now: int, measured: Measured, index: int) -> None:

@@ -11,6 +11,13 @@ from tandem.bridge.wire.kinds import Port
 from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import REMEDIES, Refused
 
+LONGEST_DETAIL = 1000  # characters: a sender's own words may stand in it
+
+
+def short(words: str) -> str:
+    """Words that fit a message, whatever somebody has put into them."""
+    return words if len(words) <= LONGEST_DETAIL else f"{words[:LONGEST_DETAIL - 3]}..."
+
 
 class Outbox:
     """Collects messages until they are taken.
@@ -37,8 +44,8 @@ class Outbox:
     def refuse(self, incoming: Incoming, number: int, reason: Refused, now: int) -> None:
         """Answer with the reason; `number` is the id or seq of what is refused."""
         self.send(
-            incoming.port, incoming.route, "refused", now, id=number, code=str(reason.code), detail=reason.detail,
-            remedy=REMEDIES[reason.code],
+            incoming.port, incoming.route, "refused", now, id=number, code=str(reason.code),
+            detail=short(reason.detail), remedy=REMEDIES[reason.code],
         )
 
     def take(self) -> list[Outgoing]:

@@ -18,6 +18,8 @@ from tandem.bridge.wire.refusal import Refusal, Refused
 MAX_FRAME = 64 * 1024  # bytes of a message towards a controller
 MAX_REPLY = 4 * 2**20  # bytes of a message from one; a picture's data is a frame of its own
 _MAX_MAP = 256
+_MAX_ARRAY = 256  # room is made for an array as soon as its length is read: nested ones would cost a servo its turn
+_MAX_LONG_ARRAY = 4096  # of a large message from a controller
 
 
 def encode(message: Message) -> bytes:
@@ -68,7 +70,8 @@ def _unpack(frame: bytes | memoryview) -> dict[str, Any]:
     size = len(frame)
     try:
         plain = msgpack.unpackb(
-            frame, max_map_len=_MAX_MAP, max_array_len=size, max_bin_len=size, max_str_len=size, max_ext_len=0,
+            frame, max_map_len=_MAX_MAP, max_array_len=_MAX_ARRAY if size <= MAX_FRAME else _MAX_LONG_ARRAY,
+            max_bin_len=size, max_str_len=size, max_ext_len=0,
         )
     except (ValueError, UnicodeDecodeError, msgpack.exceptions.UnpackException, RecursionError) as reason:
         raise Refused(Refusal.MALFORMED, f"no msgpack map: {str(reason) or type(reason).__name__}"[:200]) from None
