@@ -8,6 +8,7 @@ the right to command (a fault, a stop, a lost lease, a new epoch) ends the episo
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,15 +45,17 @@ LEAD_S = 0.02  # how much later an action is due than its control period ends: o
 TTL_S = 0.25  # beyond the control period
 STEP_S = 2.0
 PICTURE_S = 3.0
+_SLIDING = re.compile(r'<joint name="([^"]+)" type="slide"')
 RESET_S = 60.0
 _STANDING = ("LEASED", "HOLDING", "FAULT")
 
 
 def mapping(spec: BodySpec) -> list[str]:
     """One line for each joint and camera: what is called what on either side, for a person to look over."""
-    action = spec.action
+    action, slides = spec.action, set(_SLIDING.findall(spec.kinematics))
+    units = [*("m" if name in slides else "rad" for name in spec.joint_names), "opening"]
     joints = [
-        f"action {i} -> {name} {'rad' if i < spec.dof else 'opening'} [{low:.3f}, {high:.3f}]"
+        f"action {i} -> {name} {units[min(i, spec.dof)]} [{low:.3f}, {high:.3f}]"
         for i, name, low, high in zip(range(action.size), action.names, action.low, action.high, strict=True)
     ]
     cameras = [

@@ -58,6 +58,11 @@ class Contact:
             return cls(host, port)
         return cls(host, port, load_pair(keys, key), load_public(keys / f"{CONTROLLER}.key"))
 
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the host is an IPv6 address."""
+        return self.host.startswith("[")
+
     def endpoint(self, port: int | None = None) -> str:
         """Of the control socket, or of another port of the same host."""
         return f"tcp://{self.host}:{self.port if port is None else port}"

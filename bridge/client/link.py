@@ -32,7 +32,8 @@ _HANDSHAKE_FAILURES = {
                                      "(launch/keys.py), or use another",
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: "no CURVE at the other end, or the wrong controller.key: leave --keys out for "
                                          "a plain controller",
-    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake broke off: the wrong controller.key, or no controller there",
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: "the handshake broke off: the wrong controller.key, a plain controller "
+                                          "(leave --keys out), or none at all",
 }
 
 

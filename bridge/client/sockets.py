@@ -27,6 +27,7 @@ def dealer(context: zmq.Context, contact: Contact, port: int | None, name: str) 
     find_dead_cables(socket)
     socket.reconnect_ivl, socket.reconnect_ivl_max = 50, 500
     join(socket, contact.mine, contact.controller)
+    socket.ipv6 = contact.is_ipv6
     socket.connect(contact.endpoint(port))
     return socket
 
@@ -39,6 +40,7 @@ def subscriber(
     socket.rcvhwm, socket.linger = high_water, 0
     find_dead_cables(socket)
     join(socket, contact.mine, contact.controller)
+    socket.ipv6 = contact.is_ipv6
     for topic in topics:
         socket.subscribe(topic)
     socket.connect(contact.endpoint(port))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import zmq
 
+from tandem.bridge.controller.admission import number_of
 from tandem.bridge.controller.outbox import Outbox
 from tandem.bridge.controller.traffic import Incoming, Outgoing
 from tandem.bridge.roles import Peer, Role
@@ -18,6 +19,7 @@ from tandem.bridge.wire.refusal import Refusal, Refused
 
 BATCH = 32  # messages read in one go
 MAX_PEERS = 1024
+MAX_PEEK = 4096  # bytes of a refused frame in which its id is looked for: a flood shall not cost more than it does
 _STRANGER = Peer("", Role.OBSERVER, "")
 
 Tap = Callable[[str, Port, bytes, Peer | None, bytes, int], None]
@@ -97,7 +99,8 @@ class Doorman:
         return incoming
 
     def _refuse(self, incoming: Incoming, reason: Refused, now: int) -> None:
-        self._outbox.refuse(incoming, 0, reason, now)
+        number = number_of(incoming.frame) if len(incoming.frame) <= MAX_PEEK else 0
+        self._outbox.refuse(incoming, number, reason, now)
         for outgoing in self._outbox.take():
             self.send(outgoing)
 

@@ -32,12 +32,17 @@ class Address:
 
     def of(self, port: Port) -> str:
         """Endpoint to bind for one of the sockets."""
-        return f"tcp://{self.host}:{self.port + list(Port).index(port) if self.port else '*'}"
+        return f"tcp://{_bracketed(self.host)}:{self.port + list(Port).index(port) if self.port else '*'}"
 
     @property
     def reachable(self) -> str:
         """The host as a client on this computer writes it."""
-        return "127.0.0.1" if self.host in ("*", "0.0.0.0") else self.host
+        return "127.0.0.1" if self.host in ("*", "0.0.0.0") else _bracketed(self.host)
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address as an endpoint holds it; any other host as it is."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def bind(context: zmq.Context, port: Port, address: Address, security: Security) -> tuple[zmq.Socket, int]:
@@ -48,6 +53,7 @@ def bind(context: zmq.Context, port: Port, address: Address, security: Security)
     find_dead_cables(socket)
     if KINDS[port] == zmq.ROUTER:
         socket.router_mandatory = True
+    socket.ipv6 = ":" in address.host
     security.serve(socket)
     try:
         socket.bind(address.of(port))

@@ -18,6 +18,7 @@ from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.keys import KeyProblem
 from tandem.bridge.roles import Role
 from tandem.bridge.security import security_for
+from tandem.bridge.wire import Refusal, Refused
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 
@@ -126,3 +127,21 @@ def test_secrets_are_for_their_owner_alone(tmp_path):
     assert keys.load_allowed(tmp_path / "keys")[pair.public].role is Role.OBSERVER
     keys.revoke(tmp_path / "keys", "alice")
     assert not keys.load_allowed(tmp_path / "keys")
+
+
+def test_over_ipv6():
+    with controller("--bind", "::1") as endpoint:
+        assert endpoint.startswith("tcp://[::1]:")
+        body = RemoteBody.at(Contact.at(endpoint))
+        body.step(np.append(body.reset()[0]["joint_position"], 1.0))
+        body.close()
+
+
+def test_whoever_asks_too_often_is_told_so():
+    with controller("--limits.requests-per-s", "50") as endpoint:
+        link = Link(Contact.at(endpoint))
+        with pytest.raises(Refused) as caught:
+            for _ in range(200):
+                link.request("status")
+        assert caught.value.code is Refusal.BUSY
+        link.close()

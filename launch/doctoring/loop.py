@@ -1,0 +1,44 @@
+"""The servo loop as the controller reports it: scheduling and regularity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from doctoring.spread import INDENT, bars
+from machine import Finding
+
+from tandem.bridge.client import Link
+
+LATE = 0.005
+_ALLOW = "allow it there: a line 'USER - rtprio 95' in /etc/security/limits.conf, or CAP_SYS_NICE for the process " \
+         "(container: --cap-add SYS_NICE); and no --no-realtime"
+
+
+def servo_loop(link: Link) -> Iterator[Finding]:
+    """Whether it runs with real-time scheduling, and how far its turns are off."""
+    servo = link.request("status")["servo"]
+    if not servo:
+        yield Finding("servo loop", "warn", "the controller tells nothing of its loop", "ask its maker")
+        return
+    turns, late = int(servo.get("turns", 0)), int(servo.get("late", 0))
+    scheduling = str(servo.get("scheduling", "scheduling unknown"))
+    share = late / max(turns, 1)
+    detail = f"{scheduling}; of {turns} turns since the start {share:.3%} late, worst " \
+             f"{servo.get('worst_us', 0):.0f} us (period {servo.get('period_us', 0):.0f} us){_off_by(servo)}"
+    if not scheduling.startswith(("SCHED_FIFO", "SCHED_RR", "SCHED_DEADLINE")):
+        yield Finding("servo loop", "warn", detail, _ALLOW)
+    elif share > LATE:
+        yield Finding("servo loop", "warn", detail, "less load there, a core of its own (isolcpus), PREEMPT_RT")
+    else:
+        yield Finding("servo loop", "ok", detail)
+
+
+def _off_by(servo: dict[str, Any]) -> str:
+    off_by = servo.get("off_by_us") or {}
+    counts = np.array([int(count) for count in off_by.values()])
+    if not counts.sum():
+        return ""
+    told = zip(off_by, bars(counts), counts / counts.sum(), strict=True)
+    return f"{INDENT}off by " + "  ".join(f"{edge} us {bar} {share:.1%}" for edge, bar, share in told if share)
