@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -55,14 +56,16 @@ class Pictures:
         while key not in self._newest or self._newest[key][0].t < when:
             self._socket.rcvtimeo = max(0, round((end - time.monotonic()) * 1000))
             try:
-                topic, header, data = self._socket.recv_multipart(copy=False)
+                parts = self._socket.recv_multipart(copy=False)
             except zmq.Again:
                 raise StaleObservation(
                     f"camera gave no {key!r} within {deadline_s:g} s: look at the camera's process"
                 ) from None
-            message = decode(header.buffer, limit=MAX_REPLY)
+            if len(parts) != 3:
+                raise InvalidObservation(f"a picture came in {len(parts)} frames, it has three: topic, header, data")
+            message = decode(parts[1].buffer, limit=MAX_REPLY)
             if message.session == self._session:
-                self._newest[topic.bytes.decode()] = message, data
+                self._newest[parts[0].bytes.decode("utf-8", "replace")] = message, parts[2]
         message, data = self._newest[key]
         return self._array(key, message, data), message.t
 
@@ -73,8 +76,8 @@ class Pictures:
             raise InvalidObservation(f"a picture of {told} came, the specification says {(key, shape, dtype.str)}")
         if message["encoding"] == "jpeg":
             return _decoded(data.buffer, shape)
-        if message["encoding"] != "raw" or len(data.buffer) != int(np.prod(shape)) * dtype.itemsize:
-            raise InvalidObservation(f"{key!r} came as {len(data.buffer)} bytes of {message['encoding'][:20]!r}")
+        if message["encoding"] != "raw" or len(data) != math.prod(shape) * dtype.itemsize:
+            raise InvalidObservation(f"{key!r} came as {len(data)} bytes of {message['encoding'][:20]!r}")
         return np.frombuffer(data.buffer, dtype).reshape(shape)
 
     def close(self) -> None:

@@ -11,6 +11,13 @@ from tandem.bridge.wire.codec import encode
 from tandem.bridge.wire.message import Message
 
 
+def send_picture(socket: zmq.Socket, key: str, header: bytes, data: np.ndarray | bytes) -> None:
+    """Topic and header are copied, which is cheaper than lending them; the picture is not. Raises `zmq.Again`."""
+    socket.send(key.encode(), zmq.NOBLOCK | zmq.SNDMORE)
+    socket.send(header, zmq.NOBLOCK | zmq.SNDMORE)
+    socket.send(data, zmq.NOBLOCK, copy=False)
+
+
 class PictureSender:
     """Sends pictures to a controller's media socket. One thread's.
 
@@ -42,7 +49,7 @@ class PictureSender:
         header = encode(Message("frame", fields, self._session, seq=self._seq[key], t=taken))
         data = np.ascontiguousarray(picture) if jpeg is None else jpeg
         with contextlib.suppress(zmq.Again):
-            self._socket.send_multipart([key.encode(), header, data], zmq.NOBLOCK, copy=False)
+            send_picture(self._socket, key, header, data)
 
     def close(self) -> None:
         """Let go of what was not fetched."""

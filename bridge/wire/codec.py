@@ -56,14 +56,15 @@ def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Message:
     if len(plain) != len(ENVELOPE) + len(layout):
         raise Refused(Refusal.MALFORMED, _odd(plain, layout))
     try:
-        head = {name: kind_.check(name, plain[name]) for name, kind_ in _HEAD.items()}
-        fields = {name: kind_.check(name, plain[name]) for name, kind_ in layout.items()}
+        head = [check(name, plain[name]) for name, check in _HEAD]
+        fields = {name: check(name, plain[name]) for name, check in _CHECKS[kind]}
     except KeyError as missing:
         raise Refused(Refusal.MALFORMED, f"{kind} lacks its field {missing}") from None
-    return Message(kind, fields, **head)
+    return Message(kind, fields, *head)
 
 
-_HEAD = {name: kind for name, kind in ENVELOPE.items() if name not in ("v", "kind")}
+_HEAD = tuple((name, kind.check) for name, kind in ENVELOPE.items() if name not in ("v", "kind"))
+_CHECKS = {kind: tuple((name, field.check) for name, field in layout.items()) for kind, layout in KINDS.items()}
 
 
 def _unpack(frame: bytes | memoryview) -> dict[str, Any]:

@@ -15,6 +15,7 @@ MAX_WORDS = 4096  # characters of a text
 MAX_NAMES = 64
 MAX_WHOLE = 2**63 - 1
 REAL = np.dtype("<f8")
+_FEW = 16
 
 
 def _whole(name: str, value: Any) -> int:
@@ -59,7 +60,8 @@ def _reals(name: str, value: Any) -> np.ndarray:
     if type(value) is not bytes or len(value) % REAL.itemsize:
         raise Refused(Refusal.MALFORMED, f"{name} must be binary: little-endian IEEE 754 doubles, one after another")
     array = np.frombuffer(value, REAL)
-    if not np.isfinite(array).all():
+    total = sum(array.tolist()) if len(array) <= _FEW else array @ array  # not finite if one is not, or if it overflows
+    if not math.isfinite(total) and not np.isfinite(array).all():
         raise Refused(Refusal.NOT_FINITE, f"{name} holds NaN or infinity at {int(np.argmin(np.isfinite(array)))}")
     return array
 

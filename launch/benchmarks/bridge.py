@@ -29,6 +29,7 @@ from tandem.bridge.controller.admission import admit
 from tandem.bridge.controller.doorman import Doorman, Rate, no_tap
 from tandem.bridge.controller.outbox import Outbox
 from tandem.bridge.controller.ports import Address, bind
+from tandem.bridge.drivers.camera import send_picture
 from tandem.bridge.roles import Role
 from tandem.bridge.safety.age import check_age
 from tandem.bridge.safety.order import ordered
@@ -82,11 +83,11 @@ class Robot:
     def round_trip(self, count: int) -> float:
         """State and pictures up, a chunk down, checked; microseconds."""
         begin, now = time.perf_counter_ns(), time.monotonic_ns()
-        self._send_state(count, now)
         for key, image in self._images.items():
             fields = {"camera": key[6:], "key": key, "encoding": "raw", "dtype": "|u1", "shape": image.shape}
             header = encode(Message("frame", fields, SESSION, seq=count, t=now))
-            self._sockets[Port.MEDIA].send_multipart([key.encode(), header, image], copy=False)
+            send_picture(self._sockets[Port.MEDIA], key, header, image)
+        self._send_state(count, now)
         self._sockets[Port.COMMAND].poll(LIMIT_S * 1000)
         incoming = next(self._door.arrivals())
         message = admit(incoming, SESSION)

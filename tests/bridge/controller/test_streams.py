@@ -3,6 +3,7 @@ sees keeps every limit, nothing is carried out after its time to live, one comma
 """
 
 import math
+import os
 from collections import defaultdict
 
 import numpy as np
@@ -27,7 +28,9 @@ TICK = 10_000_000
 PEERS = (Peer("a", Role.COMMANDER, "a"), Peer("b", Role.COMMANDER, "b"), Peer("s", Role.SUPERVISOR, "s"),
          Peer("o", Role.OBSERVER, "o"))
 BRAKING_S = float(np.max(SPEC.velocity_limit / SPEC.acceleration_limit + 2 * SPEC.acceleration_limit / SPEC.jerk_limit))
+SETTLING = 8 + math.ceil((LIMITS.silence_s + 1.05 * BRAKING_S) / LIMITS.tick_s) + 4  # ticks; 8: the network's delay
 STREAMS = 10_000
+EXPLORE = bool(os.environ.get("TANDEM_EXPLORE"))  # other streams on each run; without it, the same ones everywhere
 
 WILD = (math.nan, math.inf, -math.inf, 1e308, -1e9, 0.0, 5e-324)
 EVENTS = ("chunk",) * 12 + ("renew", "renew", "acquire", "acquire", "force", "standby", "release", "stop", "clear",
@@ -227,13 +230,14 @@ class Stage:
             assert np.all(setpoint.velocity == 0), "still moving after the declared time of silence"
 
 
-@settings(max_examples=STREAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=STREAMS, deadline=None, database=None, derandomize=not EXPLORE,
+          suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 2**32 - 1), st.lists(st.sampled_from(EVENTS), min_size=4, max_size=12))
 def test_no_stream_makes_the_driver_see_what_it_must_not(seed, events):
     stage = Stage(seed)
     for event in events:
         stage.do(event)
-    stage.run(45)
+    stage.run(SETTLING)
     assert stage.core.situation.mode in (Mode.READY, Mode.FAULT, Mode.LEASED, Mode.HOLDING)
 
 
@@ -261,4 +265,4 @@ def test_the_laws_notice_a_controller_that_breaks_them(law, monkeypatch):
             stage = Stage(seed)
             for event in ("chunk", "chunk", "chunk", "renew", "chunk", "wait", "chunk", "chunk", "wait"):
                 stage.do(event)
-            stage.run(45)
+            stage.run(SETTLING)
