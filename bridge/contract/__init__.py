@@ -25,6 +25,8 @@ from tandem.bridge.contract.errors import (
     StaleObservation,
     TandemError,
     UnknownName,
+    UnusableDataset,
+    UnusableResults,
 )
 from tandem.bridge.contract.failure import FailureCode
 from tandem.bridge.contract.geometry import Target, TargetSource
@@ -85,6 +87,8 @@ __all__ = [
     "Target",
     "TargetSource",
     "UnknownName",
+    "UnusableDataset",
+    "UnusableResults",
     "Verdict",
     "Verifier",
     "depth_key",

@@ -119,6 +119,14 @@ class LogUnreadable(TandemError):
     """A log cannot be read, or holds no such channel."""
 
 
+class UnusableResults(TandemError):
+    """A folder of results cannot be read, is of a newer format, or does not belong to what it is compared with."""
+
+
+class UnusableDataset(TandemError):
+    """A dataset lacks files or columns, has other shapes than it says, or cannot hold what is to be exported."""
+
+
 class MissingDependency(TandemError):
     """A library of the system or of Python is not there.
 
