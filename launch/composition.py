@@ -141,7 +141,7 @@ class Rig:
         self.stage = body_for(system)
         self.body, self.truth = self.stage.body, self.stage.truth
         self._clock = clock_named(system.clock)
-        self._planner = self._make_planner()
+        self._planner = self.make_planner()
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -154,7 +154,7 @@ class Rig:
         return agent.run(seed=seed, options=options, manifest=self.manifest(seed, options))
 
     def _agent(self, subscribers: Iterable[Subscriber]) -> Agent:
-        self.policy, verifier = self._policy(), self._verifier()
+        self.policy, verifier = self.make_policy(), self._verifier()
         policy = self.policy
         horizon = self.stage.horizon_s * self.body.spec.control_hz
         known = {} if self.truth is None else {
@@ -169,13 +169,15 @@ class Rig:
     def _score(self) -> tuple[bool, float]:
         return self.truth.success(), self.truth.progress()
 
-    def _make_planner(self) -> Planner:
+    def make_planner(self) -> Planner:
+        """The planner that was chosen."""
         if self._model is None:
             return ScriptedPlanner(self._known("the scripted planner"))
         perceiver = None if self._eyes is self._model else self._eyes
         return ModelPlanner(self._model, perceiver=perceiver, **settings_of(self.system.planner))
 
-    def _policy(self) -> Policy:
+    def make_policy(self) -> Policy:
+        """A new policy as it was chosen."""
         spec = self.body.spec
         look = DepthTargets(spec, second_look=self.system.second_look)
         targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look

@@ -72,6 +72,66 @@ def first_difference(
     return None
 
 
+def simulate(world: World, states: np.ndarray, commands: np.ndarray, struck: Collection[int] = ()) -> np.ndarray:
+    """Simulate logged commands from the first logged state, on and on, whatever the log says of the states between.
+
+    The task's latches are taken from the log after each step, and rows that a disturbance changed are restored.
+
+    Args:
+        world: of the logged model.
+        states: (T + 1, N) logged states; row k is what command k started from.
+        commands: (T, d) what the body carried out.
+        struck: rows of `states` that a disturbance changed after the step.
+
+    Returns:
+        (T + 1, N) states. Raises `PhysicsDiverged`.
+    """
+    world.restore(states[0])
+    rows, latches = [world.state()], userdata_of(world.model, states)
+    for k, command in enumerate(commands, start=1):
+        world.step(command)
+        if k in struck:
+            world.restore(states[k])
+        elif latches.shape[1]:
+            world.data.userdata[:] = latches[k]
+        rows.append(world.state())
+    return np.array(rows)
+
+
+def userdata_of(model: mujoco.MjModel, states: np.ndarray) -> np.ndarray:
+    """The task's latches (T, n) in states (T, N)."""
+    return _parts(model, states, mujoco.mjtState.mjSTATE_USERDATA)
+
+
+def _parts(model: mujoco.MjModel, states: np.ndarray, what: int) -> np.ndarray:
+    parts = np.empty((len(states), mujoco.mj_stateSize(model, what)))
+    for part, state in zip(parts, states, strict=True):
+        mujoco.mj_extractState(model, state, STATE, part, what)
+    return parts
+
+
+def joint_values(model: mujoco.MjModel, states: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
+    """What a reader wants to know of states (T, N): for each joint by name, its unit and its values (T, d).
+
+    The unit is "m" (position (T, 3) of a loose thing, or a slide), "rad" (a hinge) or "quaternion" ((T, 4) wxyz).
+    """
+    qpos, found = _parts(model, states, mujoco.mjtState.mjSTATE_QPOS), {}
+    for i in range(model.njnt):
+        joint, at = model.joint(i), int(model.jnt_qposadr[i])
+        match mujoco.mjtJoint(model.jnt_type[i]):
+            case mujoco.mjtJoint.mjJNT_FREE:
+                thing = model.body(int(model.jnt_bodyid[i])).name
+                found[thing] = ("m", qpos[:, at : at + 3])
+                found[f"{thing}, orientation"] = ("quaternion", qpos[:, at + 3 : at + 7])
+            case mujoco.mjtJoint.mjJNT_BALL:
+                found[joint.name] = ("quaternion", qpos[:, at : at + 4])
+            case mujoco.mjtJoint.mjJNT_SLIDE:
+                found[joint.name] = ("m", qpos[:, at : at + 1])
+            case _:
+                found[joint.name] = ("rad", qpos[:, at : at + 1])
+    return found
+
+
 def state_layout(world: World) -> dict[str, str | int | float]:
     """What a logged state of this world is: its bits, size, the version that made it and the rates it was made at."""
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tandem.bridge.contract.errors import LogUnreadable
 from tandem.bridge.contract.plan import Attempt
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.log import topics
+from tandem.bridge.log.index import Index
 from tandem.bridge.log.pictures import decode_depth, decode_image
 from tandem.bridge.log.schemas import message_class
 from tandem.bridge.log.source import Logged, damage_named, open_source
@@ -125,6 +127,46 @@ class LogReader:
     def depths(self, camera: str) -> Iterator[Picture]:
         """The depth maps of a camera that were looked at, to within 0.05 mm, up to 6.5 m."""
         return self._pictures(f"depth.{camera}", decode_depth)
+
+    def picture_at(self, key: str, time_s: float) -> Picture | None:
+        """The last picture of an observation key at that time or before; None when there is none. Random access."""
+        topic = topics.picture_topic(key)
+        number = self._index.latest(topic, round(time_s * 1e9))
+        return None if number is None else self.picture(key, number)
+
+    def picture(self, key: str, number: int) -> Picture:
+        """The picture of an observation key by its number, from 0. Random access; raises `LogUnreadable`."""
+        topic = topics.picture_topic(key)
+        places = self._index.places.get(topic, ())
+        if not 0 <= number < len(places):
+            raise LogUnreadable(f"{self.path} has {len(places)} pictures of {key!r}, not one with the number {number}")
+        data = self._parsed(topic, number).data
+        decode = decode_depth if key.startswith("depth.") else decode_image
+        time_ns = places[number].time_ns
+        return Picture(time_ns / 1e9, decode(data), self._digests.get((key, time_ns), ""))
+
+    @cached_property
+    def _index(self) -> Index:
+        with damage_named(self.path):
+            return Index(self.path, self._source.topics)
+
+    @cached_property
+    def _digests(self) -> dict[tuple[str, int], str]:
+        """sha256 of every picture that was looked at, by observation key and ns."""
+        seen = range(len(self._index.places.get(topics.SEEN, ())))
+        found = {}
+        for number in seen:
+            message = self._parsed(topics.SEEN, number)
+            found[message.key, self._index.places[topics.SEEN][number].time_ns] = message.digest.hex()
+        return found
+
+    def digest_at(self, key: str, time_s: float) -> str:
+        """sha256 of the very array that was looked at then, hex; empty when nobody looked."""
+        return self._digests.get((key, round(time_s * 1e9)), "")
+
+    def _parsed(self, topic: str, number: int) -> Any:
+        schema = self._source.schemas[topic]
+        return message_class(schema.name, schema.data).FromString(self._index.read(topic, number))
 
     def attachment(self, name: str) -> bytes:
         """The content of an attached file, or `LogUnreadable` listing those that are there."""

@@ -60,6 +60,8 @@ class IndexedSource:
         counts = summary.statistics.channel_message_counts
         self.counts = {channel.topic: counts.get(number, 0) for number, channel in summary.channels.items()}
         self.channel_metadata = {channel.topic: dict(channel.metadata) for channel in summary.channels.values()}
+        self.topics = {number: channel.topic for number, channel in summary.channels.items()}
+        self.schemas = {channel.topic: summary.schemas.get(channel.schema_id) for channel in summary.channels.values()}
 
     def messages(self, *topics: str) -> Iterator[Logged]:
         """The messages of some topics, in the order in which they were written."""
@@ -96,13 +98,15 @@ class RecoveredSource:
 
     def __init__(self, path: Path):
         self._path, self.metadata, self.channel_metadata = path, {}, {}
+        self.topics, self.schemas = dict[int, str](), dict[str, Schema | None]()
         counts, last_s = Counter(), 0.0
-        for record, channel, _ in self._records():
+        for record, channel, schema in self._records():
             if isinstance(record, Metadata):
                 self.metadata[record.name] = dict(record.metadata)
             elif isinstance(record, Message):
                 counts[channel.topic] += 1
                 self.channel_metadata[channel.topic] = dict(channel.metadata)
+                self.topics[channel.id], self.schemas[channel.topic] = channel.topic, schema
                 last_s = max(last_s, record.log_time / 1e9)
         self.counts = dict(counts)
         self.recovered = f"recovered {counts.total()} messages, the last at t={last_s:.2f} s"
