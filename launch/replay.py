@@ -4,7 +4,8 @@
     python launch/replay.py LOG --mode policy --policy demonstrator
     python launch/replay.py LOG --mode closed --planner tiny
 
-Exit code: 0 when every layer does again what it did, 1 when one diverges, 3 when one cannot be compared, 2 for bad input.
+Exit code: 0 when every layer does again what it did, 1 when one diverges, 3 when one cannot be compared, 2 for bad
+input.
 """
 
 from __future__ import annotations

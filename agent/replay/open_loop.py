@@ -100,7 +100,9 @@ def _ask(policy: Policy, segment: Segment, source: Source, result: OpenLoop) -> 
         result.early[left[0].index] = len(left)
 
 
-def policy_finding(policy: Policy, reader: LogReader, source: Source, spec: BodySpec, *, first_step: int = 0) -> Finding:
+def policy_finding(
+    policy: Policy, reader: LogReader, source: Source, spec: BodySpec, *, first_step: int = 0
+) -> Finding:
     """The verdict on the policy's layer: action error for each joint in rad and for the gripper's opening."""
     try:
         result = open_loop(policy, list(segments(reader)), source, first_step=first_step)

@@ -28,6 +28,9 @@ _SCHEMA = foxglove.Schema(name="tandem.Message", encoding="msgpack", data=b"brid
 class Capture:
     """Give its `tap` and `journal` to a gateway. Called from several threads; costs microseconds.
 
+    The library writes into a Python file while it holds a lock of its own: two threads in it at once would wait for
+    each other for ever, so one lock here goes around every call.
+
     Args:
         path: the file to make; it must not exist. Raises `LogUnwritable`.
 
@@ -74,12 +77,13 @@ class Capture:
                 channel = self._channels[key] = foxglove.Channel(
                     topic, schema=_SCHEMA, message_encoding="msgpack", metadata=about, context=self._context
                 )
-        channel.log(frame, log_time=now)
+            channel.log(frame, log_time=now)
 
     def _flush(self) -> None:
         while not self._over.wait(FLUSH_S):
-            self._mcap.flush()
-            self._file.flush()
+            with self._lock:
+                self._mcap.flush()
+                self._file.flush()
 
     def close(self) -> None:
         """Write the summary."""

@@ -69,7 +69,8 @@ def _measured(logged: Logged, first_step: int) -> Finding:
         told, now = np.array([getattr(row, key) for row in rows]), np.array([one[key] for one in again])
         differs += [steps[i] for i in np.flatnonzero((told != now).any(axis=1))]
         labels = names if unit != "opening" else ("",)
-        quantities += [Quantity(f"{what} {label}".strip(), unit, told[:, i], now[:, i]) for i, label in enumerate(labels)]
+        quantities += [Quantity(f"{what} {label}".strip(), unit, *pair) for label, *pair in zip(
+            labels, told.T, now.T, strict=True)]
     pose, now = np.array([row.tool_pose for row in rows]), np.array([one[keys.TOOL_POSE] for one in again])
     differs += [steps[i] for i in np.flatnonzero((pose != now).any(axis=1))]
     quantities += [Quantity("tool", "m", pose[:, :3], now[:, :3]),

@@ -22,7 +22,7 @@ def print_findings(found: Sequence[Finding], console: Console) -> None:
     console.print(table)
     for one in found:
         moved = [row for row in one.rows if row.peak > 0]
-        if moved and not one.status is Status.EXACT:
+        if moved and one.status is not Status.EXACT:
             _print_rows(one, moved, console)
     culprit = next((one for one in found if one.status is Status.DIVERGED), None)
     if culprit is not None and len(found) > 1:

@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tandem.bridge.capture.replay import replay
 from tandem.bridge.client import Contact, Link, RemoteBody
 from tandem.bridge.conformance import dummy_spec
 from tandem.bridge.contract import BodyStopped, BodyUnresponsive, InvalidAction
 from tandem.bridge.controller.options import Limits
 from tandem.bridge.faults import FaultProxy
+from tandem.bridge.log import LogReader, next_free
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))
@@ -38,11 +40,11 @@ class Scene:
     """A controller with a witness, and an agent that moves it."""
 
     def __init__(self, folder):
-        self.path = folder / "witness"
+        self.path, self.capture, self.log = folder / "witness", folder / "capture.mcap", folder / "agent.mcap"
         environment = os.environ | {"PYTHONPATH": str(HERE)}
         self.gateway = subprocess.Popen(
             [sys.executable, LAUNCH / "controller.py", "--driver", "witness:WitnessDriver", "--port", "0",
-             "--driver-options", json.dumps({"path": str(self.path)})],
+             "--driver-options", json.dumps({"path": str(self.path)}), "--capture", self.capture],
             stdout=subprocess.PIPE, text=True, env=environment,
         )
         self.endpoint = re.search(r"tcp://\S+?(?=,)", self.gateway.stdout.readline())[0]
@@ -50,7 +52,7 @@ class Scene:
         self.agent = self.start_agent()
 
     def start_agent(self):
-        command = [sys.executable, HERE / "wanderer.py", self.endpoint]
+        command = [sys.executable, HERE / "wanderer.py", self.endpoint, next_free(self.log.parent, "agent")]
         agent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert agent.stdout.readline() == "moving\n"
         return agent
@@ -113,6 +115,15 @@ def strike(scene, who, how):
     check_smooth(scene)
 
 
+def check_readable(scene, who):
+    """Both sides kept what happened: the agent its steps, the controller every message, which can be run again."""
+    assert sum(1 for _ in LogReader(scene.log).steps()) > 10
+    if who == "gateway":
+        verdict = replay(scene.capture)
+        assert verdict.ticks > 200
+        assert verdict.difference == ""
+
+
 REPEATS = [pytest.param(k, marks=[] if k < 1 else [pytest.mark.slow]) for k in range(20)]
 
 
@@ -121,6 +132,8 @@ REPEATS = [pytest.param(k, marks=[] if k < 1 else [pytest.mark.slow]) for k in r
 @pytest.mark.parametrize("who", ["agent", "gateway", "servo"])
 def test_the_arm_stops_and_nothing_resumes(scene, who, how, repeat):
     strike(scene, who, how)
+    if how == signal.SIGKILL:
+        check_readable(scene, who)
 
 
 def test_a_new_agent_negotiates_anew_after_a_person_has_cleared_the_fault(scene):

@@ -1,20 +1,32 @@
-"""An agent that moves the arm to and fro until it may not any more, and then says why. Run as a process of its own."""
+"""An agent that moves the arm to and fro until it may not any more, and then says why. Run as a process of its own.
+
+With a second argument it records its episode there.
+"""
 
 import sys
 
 import numpy as np
 
 from tandem.bridge.client import Contact, RemoteBody
-from tandem.bridge.contract import TandemError
+from tandem.bridge.contract import EpisodeStart, Step, TandemError
+from tandem.bridge.log import Recorder
 
 
-def main(endpoint: str) -> None:
+def main(endpoint: str, log: str = "") -> None:
     body = RemoteBody.at(Contact.at(endpoint), name="wanderer")
-    start = body.reset()[0]["joint_position"]
+    first, _ = body.reset()
+    start, recorder = first["joint_position"], None
+    if log:
+        recorder = Recorder(log, lossless=False)
+        recorder.on_episode_start(EpisodeStart("wander", body.spec, first))
     inwards = np.sign((body.spec.position_low + body.spec.position_high) / 2 - start + 1e-9)
     try:
         for k in range(100_000):
-            body.step(np.append(start + 0.1 * np.abs(np.sin(k / 16)) * inwards, 1.0))
+            action = np.append(start + 0.1 * np.abs(np.sin(k / 16)) * inwards, 1.0)
+            after = body.step(action)[0]
+            if recorder is not None:
+                recorder.on_step(Step(k, first, action, action, after))
+            first = after
             if k == 10:
                 sys.stdout.write("moving\n")
                 sys.stdout.flush()
@@ -23,4 +35,4 @@ def main(endpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
