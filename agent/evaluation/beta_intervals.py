@@ -1,7 +1,7 @@
 """Intervals of a rate from quantiles of the beta distribution: one with a guarantee, one that is a posterior.
 
-Wilson's interval (`statistics.wilson`) is the default; Clopper-Pearson is for when at least the stated confidence has to
-be kept whatever the rate, Jeffreys for when a belief is wanted.
+Wilson's interval (`statistics.wilson`) is the default; Clopper-Pearson is for when at least the stated confidence has
+to be kept whatever the rate, Jeffreys for when a belief is wanted.
 """
 
 from __future__ import annotations

@@ -16,8 +16,10 @@ from tandem.agent.evaluation.pairs import PairTable
 from tandem.agent.evaluation.sequential import THRESHOLD, log_e_value
 from tandem.bridge.contract import InvalidOption
 
-MOST = 1_000_000
-"""Beyond this many episodes the answer is that the question will not be decided."""
+MOST = 3000
+"""Beyond this many discordant pairs more the answer is that no end is in sight."""
+_MOST_PAIRS = 20_000
+_NEGLIGIBLE = 1e-12
 _NORMAL = NormalDist()
 
 
@@ -60,19 +62,26 @@ def paired_power(only_first: float, only_second: float, pairs: int, *, alpha: fl
 
 
 def pairs_for(only_first: float, only_second: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
-    """Pairs with which McNemar's exact test has this power; None when `MOST` are too few (power is not quite monotone:
-    with a few pairs more it may fall a little short)."""
+    """Pairs with which McNemar's exact test has this power; None when 20 000 are too few. Power is not
+    quite monotone: with a few pairs more it may fall a little short."""
     _check_rates(power)
-    return _first_from(lambda n: paired_power(only_first, only_second, n, alpha=alpha) >= power, 20_000)
+    return _first_from(lambda n: paired_power(only_first, only_second, n, alpha=alpha) >= power, _MOST_PAIRS)
 
 
-def pairs_to_decide(only_first: float, only_second: float, *, threshold: float = THRESHOLD) -> int | None:
-    """Pairs after which the e-value passes the threshold if the shares of discordant pairs are just as given."""
-    _check_rates(only_first, only_second, only_first + only_second)
-    return _until((0.0, 0.0), (only_first, only_second), threshold)
+def pairs_to_decide(
+    only_first: float, only_second: float, *, chance: float = 0.5, threshold: float = THRESHOLD
+) -> int | None:
+    """Pairs within which the e-value passes the threshold with this chance, looking after each of them.
+
+    `chance` 0.5 is the median of where one stops, 0.8 what one would plan for; None when `MOST` discordant pairs are
+    too few.
+    """
+    _check_rates(only_first, only_second, only_first + only_second, chance)
+    discordant = only_first + only_second
+    return _pairs((0, 0), discordant, only_first / discordant, chance, threshold) if discordant else None
 
 
-def more_pairs(table: PairTable, *, threshold: float = THRESHOLD) -> int | None:
+def more_pairs(table: PairTable, *, chance: float = 0.5, threshold: float = THRESHOLD) -> int | None:
     """About how many pairs more until the e-value passes the threshold, if it goes on as it went; 0 when it has.
 
     The share of discordant pairs that the first wins is taken as its posterior mean under the e-value's own prior, so
@@ -81,8 +90,8 @@ def more_pairs(table: PairTable, *, threshold: float = THRESHOLD) -> int | None:
     b, c = table.only_first, table.only_second
     if table.discordant == 0:
         return None
-    share, rate = (b + 0.5) / (b + c + 1), table.discordant / table.pairs
-    return _until((b, c), (rate * share, rate * (1 - share)), threshold)
+    share = (b + 0.5) / (b + c + 1)
+    return _pairs((b, c), table.discordant / table.pairs, share, chance, threshold)
 
 
 def discordant_rates(first: float, second: float, correlation: float) -> tuple[float, float]:
@@ -101,11 +110,26 @@ def discordant_rates(first: float, second: float, correlation: float) -> tuple[f
     return first - both, second - both
 
 
-def _until(start: tuple[float, float], rates: tuple[float, float], threshold: float) -> int | None:
-    def decided(n: int) -> bool:
-        return bool(log_e_value(start[0] + n * rates[0], start[1] + n * rates[1]) >= math.log(threshold))
+def _pairs(start: tuple[int, int], discordant: float, share: float, chance: float, threshold: float) -> int | None:
+    if log_e_value(*start) >= math.log(threshold):
+        return 0
+    flips = _flips(start, share, chance, threshold)
+    return None if flips is None else math.ceil(flips / discordant)
 
-    return 0 if decided(0) else _first_from(decided, MOST)
+
+def _flips(start: tuple[int, int], share: float, chance: float, threshold: float) -> int | None:
+    """Discordant pairs more until the chance of having passed the threshold is reached: exact, pair by pair."""
+    going, limit = np.ones(1), math.log(threshold)  # probability of each number of wins among those not stopped yet
+    for flips in range(1, MOST + 1):
+        going = np.append(going * (1 - share), 0.0) + np.append(0.0, going * share)
+        wins = np.arange(flips + 1)
+        alive = going > _NEGLIGIBLE
+        stopped = np.zeros(flips + 1, bool)
+        stopped[alive] = log_e_value(start[0] + wins[alive], start[1] + flips - wins[alive]) >= limit
+        going[stopped] = 0.0
+        if going.sum() <= 1 - chance:
+            return flips
+    return None
 
 
 def _first_from(true: Callable[[int], bool], most: int) -> int | None:

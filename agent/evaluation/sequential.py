@@ -1,8 +1,8 @@
 """Evidence that may be looked at after every pair: an e-process on the discordant pairs, and what it leaves possible.
 
 If neither system is better, a discordant pair is a fair coin. A gambler who bets on it with the mixture of Krichevsky
-and Trofimov (1981) multiplies the stake by 20 with a probability of at most 1/20, *ever* (Ville 1939; Shafer 2021, Ramdas
-et al. 2023): so one may look whenever one likes, stop when it is enough, and go on when it is not.
+and Trofimov (1981) multiplies the stake by 20 with a probability of at most 1/20, *ever* (Ville 1939; Shafer 2021;
+Ramdas et al. 2023): so one may look whenever one likes, stop when it is enough, and go on when it is not.
 """
 
 from __future__ import annotations
