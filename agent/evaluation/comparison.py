@@ -1,7 +1,7 @@
 """Two evaluations on the episodes that both have run: the same task from the same initial state, each with the other.
 
-What was not run by both, what broke for reasons that are not the agent's, and what was never measured takes no part, and
-is counted. A pair whose episodes began in different states is an error, because its difference says nothing.
+What was not run by both, what broke for reasons that are not the agent's, and what was never measured takes no part,
+and is counted. A pair whose episodes began in different states is an error, because its difference says nothing.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def _digests(records: Sequence[Record]) -> set[str]:
 
 def _nothing_shared(evaluations: Sequence[Evaluation], unscored: int) -> str:
     if unscored:
-        return f"of {unscored} episodes that all have run none was measured by all: run them where there is ground truth"
+        return f"{unscored} episodes were run by all and none measured by all: run them where there is ground truth"
     seen = "; ".join(f"{one.name} has {len(one.episodes)} finished episodes of {', '.join(one.plan.get('tasks', ()))} "
                      f"from seed {one.plan.get('first_seed')}" for one in evaluations)
     return f"no episode was finished by all, evaluate the same tasks from the same first seed: {seen}"

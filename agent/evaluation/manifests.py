@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ _WHY_LAST = {"digest": "other weights", "weights": "other weights", "revision": 
 _FIRST = ("mujoco", "digest", "id", "revision")  # within their group
 _NOTHING = object()
 _WIDE = 60
+_SHA256 = re.compile(r"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _leaves(a: Any, b: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
     elif isinstance(b, Mapping) and a is _NOTHING:
         yield from _leaves({}, b, path)
     elif _plain(a) != _plain(b):
-        yield path, *(None if value is _NOTHING else value for value in (a, b))
+        yield path, _plain(a), _plain(b)
 
 
 def _difference(path: tuple[str, ...], a: Any, b: Any) -> Difference:
@@ -116,7 +118,9 @@ def _dirty(manifest: Mapping[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A tuple and the list that JSON makes of it are one."""
+    """A tuple and the list that JSON makes of it are one, and so are nothing and None."""
+    if value is _NOTHING:
+        return None
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -124,6 +128,8 @@ def _short(value: Any) -> str:
     if value is None:
         return "-"
     text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if _SHA256.fullmatch(text):
+        return f"{text[:12]}..."
     if len(text) <= _WIDE and "\n" not in text:
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
