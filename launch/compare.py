@@ -43,7 +43,7 @@ def main(options: Options) -> int:
     for part in report.parts():
         console.print(part)
     if options.json:
-        _write(options.json, json.dumps(report.to_dict(), indent=1, allow_nan=False, default=str) + "\n")
+        _write(options.json, json.dumps(report.to_dict(), indent=1, allow_nan=False) + "\n")
     return 0
 
 

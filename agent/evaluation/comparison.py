@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ class Contrast:
         """0 or 1 once the evidence has passed the threshold, None before."""
         return None if self.e_value < THRESHOLD else int(self.table.only_second > self.table.only_first)
 
-    @property
+    @cached_property
     def more(self) -> int | None:
         """About how many pairs more decide it, 0 when it is decided, None when no end is in sight."""
         return more_pairs(self.table)
