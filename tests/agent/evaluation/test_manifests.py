@@ -3,7 +3,7 @@
 import copy
 import json
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.agent.evaluation.manifests import differences
@@ -72,6 +72,7 @@ def test_none_and_nothing_are_one():
     assert differences({"perceiver": None, "arm": {}}, {}) == ()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS, PLANS)
 def test_laws(a, b):
     there, back = differences(a, b), differences(b, a)
