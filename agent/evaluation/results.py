@@ -196,9 +196,18 @@ def load(folder: Path | str) -> Evaluation:
     except (OSError, ValueError) as reason:
         raise UnusableResults(f"{folder} holds no evaluation ({PLAN_FILE}): {reason}; make one with "
                               "python launch/evaluate.py --out FOLDER") from reason
-    if plan.get("format", 0) > FORMAT:
-        raise UnusableResults(f"{folder} has results format {plan['format']}, this version reads up to {FORMAT}")
+    _check_plan(folder / PLAN_FILE, plan)
     return Evaluation(folder, plan, tuple(_records(folder / RESULTS_FILE)))
+
+
+def _check_plan(path: Path, plan: Any) -> None:
+    if not isinstance(plan, dict):
+        raise UnusableResults(f"{path} holds no plan of an evaluation but a {type(plan).__name__}")
+    if plan.get("format", 0) > FORMAT:
+        raise UnusableResults(f"{path} has results format {plan['format']}, this version reads up to {FORMAT}")
+    missing = [name for name in ("tasks", "episodes", "first_seed") if name not in plan]
+    if missing:
+        raise UnusableResults(f"{path} is no plan of an evaluation: it lacks {', '.join(missing)}")
 
 
 def _records(path: Path) -> list[Record]:

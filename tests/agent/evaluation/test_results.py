@@ -64,6 +64,13 @@ def test_a_folder_without_or_with_a_newer_evaluation_is_refused(folder, tmp_path
         results.load(folder)
 
 
+@pytest.mark.parametrize(("plan", "said"), [("[]", "a list"), ('{"tasks": []}', "lacks episodes, first_seed")])
+def test_what_is_no_plan_is_refused(folder, plan, said):
+    (folder / results.PLAN_FILE).write_text(plan)
+    with pytest.raises(UnusableResults, match=said):
+        results.load(folder)
+
+
 def test_a_second_evaluation_does_not_overwrite_the_first(folder):
     with pytest.raises(InvalidOption, match="--resume"):
         results.begin(folder, PLAN)
