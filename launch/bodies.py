@@ -4,21 +4,25 @@ asks of it: ground truth where there is any, how long an episode may take, what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import mujoco
+import numpy as np
+
 from tandem.bridge.client import Contact, Link, LockstepBody, RemoteTruth, body_at, mapping
-from tandem.bridge.contract import Body, Event, EventKind, InvalidOption
+from tandem.bridge.contract import Body, Event, EventKind, InvalidOption, PhysicsDiverged
 from tandem.bridge.faults import FaultProxy, faults_named
 from tandem.bridge.robots import load
 from tandem.bridge.wire import Message
 from tandem.sim.disturbances import disturbance_named
-from tandem.sim.replay import state_layout
+from tandem.sim.replay import first_difference, load_model, state_layout
 from tandem.sim.scene import Rates
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import Wish, task_named
 from tandem.sim.truth import Truth
+from tandem.sim.world import World
 
 HORIZON_S = 120.0  # of a body that has no task of its own
 
@@ -52,7 +56,19 @@ class Here:
     def keeps(self) -> dict[str, Any]:
         """Arguments of a `Recorder`: the state and the model, so that the log replays bit for bit."""
         body = self.body
-        return {"state": body.state, "state_layout": lambda: state_layout(body.world), "model": body.model_bytes}
+        return {"state": body.state, "state_layout": lambda: state_layout(body.world), "model": body.model_bytes,
+                "certify": self._certify}
+
+    def _certify(self, states: np.ndarray, commands: np.ndarray, struck: Collection[int]) -> dict[str, Any]:
+        """Simulate the episode's commands once more, in another world of the same model."""
+        old = self.body.world
+        world = World(load_model(self.body.model_bytes()), old.robot, old.rates)
+        try:
+            found = first_difference(world, states, commands, struck)
+        except PhysicsDiverged as reason:
+            return {"verdict": f"not comparable: {reason}", "mujoco": mujoco.__version__}
+        verdict = "bit-exact" if found is None else f"diverged at step {found[0] - 1}"
+        return {"verdict": verdict, "mujoco": mujoco.__version__}
 
     def introduce(self) -> list[str]:
         """Lines for a person to look over before anything moves."""

@@ -23,6 +23,7 @@ from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.contract.observation import Observation
 from tandem.bridge.log import topics
 from tandem.bridge.log.backlog import EVENT_RESERVE, STEP_RESERVE, Backlog
+from tandem.bridge.log.course import Certify, Course
 from tandem.bridge.log.entries import (
     Entry,
     HeadEntry,
@@ -56,6 +57,9 @@ class Recorder:
         state_layout: what the numbers of the state are (bits, size, library version), plain types.
         model: the model that the state belongs to, attached to the log; a function is called once, at the start.
         model_name: file name of the attachment; its ending tells the kind.
+        certify: asked once the episode has ended, whether its states follow from its commands: given the states
+            (T + 1, N), the commands (T, d) and the rows that a disturbance changed, it says so in plain types. The
+            answer is part of the log's result, as `certificate`.
         pictures: which of the pictures that were looked at are kept, and how.
         lossless: wait for the writer rather than drop anything.
         queue_bytes: how much may wait to be written.
@@ -76,6 +80,7 @@ class Recorder:
         state_layout: Mapping[str, Any] | Callable[[], Mapping[str, Any]] | None = None,
         model: bytes | Callable[[], bytes] | None = None,
         model_name: str = "model.mjb",
+        certify: Certify | None = None,
         pictures: PicturePolicy | None = None,
         lossless: bool = True,
         queue_bytes: int = QUEUE_BYTES,
@@ -84,6 +89,7 @@ class Recorder:
         self.path, self.dropped = Path(path), {"steps": 0, "pictures": 0}
         self._state, self._layout, self._model, self._model_name = state, state_layout, model, model_name
         self._pictures, self._lossless = pictures or PicturePolicy(), lossless
+        self._course = None if certify is None or state is None else Course(certify)
         self._file = LogFile(self.path, min_free_bytes=min_free_bytes)
         self._queue_bytes = queue_bytes
         self._backlog: Backlog | None = None
@@ -106,7 +112,10 @@ class Recorder:
         self._begin(largest=sum(len(data) for _, _, data in head.attachments))
         self._put(head)
         self._now, self._last = time_of(start.observation), (0, start.observation)
-        self._put(MeasuredEntry.of(start.observation, -1, self._state and self._state()))
+        first = MeasuredEntry.of(start.observation, -1, self._state and self._state())
+        self._put(first)
+        if self._course is not None:
+            self._course.begin(first)
 
     def on_step(self, step: Step) -> None:
         """Take what the step holds; raises `LogUnwritable` if writing has failed."""
@@ -114,6 +123,8 @@ class Recorder:
         self._take_pictures(step.before, step.index)
         entry = StepEntry.of(step, self._state and self._state())
         self._now, self._last = entry.after.time_ns, (step.index + 1, step.observation)
+        if self._course is not None:
+            self._course.add(entry)
         if not self._take(entry, wait=self._lossless, reserve=STEP_RESERVE):
             self.dropped["steps"] += 1
         elif self._lost > self._reported:
@@ -122,6 +133,8 @@ class Recorder:
     def on_event(self, event: Event) -> None:
         """Write an event, and flush: it is safe from a crash moments later."""
         self._check()
+        if self._course is not None and event.kind == EventKind.DISTURBANCE:
+            self._course.strike(nanoseconds(event.time_s))
         self._record(event)
 
     def on_episode_end(self, result: EpisodeResult) -> None:
@@ -133,6 +146,8 @@ class Recorder:
             self._report_losses()
         fields = {**result.to_dict(), "dropped": self.dropped}
         score = {name: value for name, value in fields.items() if name not in ("attempts", "dropped")}
+        if self._course is not None:
+            fields["certificate"] = self._course.certificate()
         self._put(RecordEntry(self._now, topics.SCORE, plain_json(score)))
         self._put(TailEntry({name: plain_json(value) for name, value in fields.items()}))
         self.close()
