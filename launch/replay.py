@@ -3,6 +3,8 @@
     python launch/replay.py runs/<time>/sort-panda-seed3.mcap
     python launch/replay.py LOG --mode policy --policy demonstrator
     python launch/replay.py LOG --mode closed --planner tiny
+    python launch/replay.py LOG --mode closed --from 120 --disturb slipped --seeds 10     # a branch
+    python launch/replay.py LOG --point-of-no-return
 
 Exit code: 0 when every layer does again what it did, 1 when one diverges, 3 when one cannot be compared, 2 for bad
 input.
@@ -18,9 +20,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 from replaying import layers
+from replaying.branch import JITTER_M, Fork, forked
 from replaying.logged import Logged
-from replaying.printing import exit_code, print_findings
+from replaying.no_return import Chance, search, write_frame
+from replaying.printing import exit_code, print_courses, print_findings
 from rich.console import Console
+from rich.progress import track
 
 from tandem.agent.evaluation.divergence import TOLERANCE, Finding
 from tandem.bridge.contract import InvalidOption, TandemError
@@ -40,7 +45,7 @@ class Options:
     physics: simulate the logged commands. policy: feed it the logged observations. planner: ask it the logged
     questions. closed: run everything again from the manifest."""
     start: Annotated[int, tyro.conf.arg(name="from")] = -1
-    """First control step that is compared; -1 is the start."""
+    """First control step that is compared; -1 is the start. With --mode closed a branch: go on from there."""
     policy: str | None = None
     """Another policy than the log's."""
     planner: str | None = None
@@ -49,6 +54,19 @@ class Options:
     """Another perceiver than the log's."""
     device: str | None = None
     """Where models run, if not where they ran."""
+    instruction: str | None = None
+    """In a branch: what the planner is told there instead."""
+    disturb: tuple[str, ...] | None = None
+    """In a branch: what goes wrong from there on, instead of what did."""
+    seeds: int = 1
+    """How many branches; seed 0 begins exactly in the logged state, every other a little beside it."""
+    jitter_m: float = JITTER_M
+    """How far beside: standard deviation of a shift of everything that lies still and free, m."""
+    point_of_no_return: bool = False
+    """Search for the last step from which success is still likely: at least half of --seeds branches (then 5 if not
+    said otherwise). Writes a picture of that moment beside the log."""
+    resolution: int = 5
+    """To how many steps."""
     json: Path | None = None
     """Write the verdicts here, too."""
 
@@ -60,6 +78,10 @@ def main(options: Options) -> int:
     steps = logged.reader.channels.get("/action", 0)
     if not -1 <= options.start < max(steps, 1):
         raise InvalidOption(f"--from {options.start}: this log has the steps 0 to {steps - 1}")
+    if options.point_of_no_return:
+        return no_return(logged, options, console)
+    if options.mode == "closed" and options.start >= 0:
+        return branches(logged, options, console)
     found = findings(logged, options)
     print_findings(found, console)
     if options.json:
@@ -84,13 +106,67 @@ def findings(logged: Logged, options: Options) -> list[Finding]:
             return layers.closed(logged, changes)
 
 
+def changes_of(options: Options) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in (*CHANGES, "disturb") if getattr(options, name) is not None}
+
+
+def branches(logged: Logged, options: Options, console: Console) -> int:
+    """Exit code 0 when every branch succeeded."""
+    if options.seeds < 1:
+        raise InvalidOption(f"--seeds must be at least 1, got {options.seeds}")
+    rig = forked(logged, Fork(options.start, changes_of(options), options.instruction, options.jitter_m))
+    try:
+        rounds = track(range(options.seeds), "branches", console=console, transient=True)
+        courses = [rig.branch(options.start, seed) for seed in rounds]
+    finally:
+        rig.close()
+    print_courses(courses, options.start, console)
+    if options.json:
+        plain = {"log": str(options.log), "from": options.start, "courses": [one.to_dict() for one in courses]}
+        save(options.json, plain)
+    return 0 if all(course.success for course in courses) else 1
+
+
+def no_return(logged: Logged, options: Options, console: Console) -> int:
+    """Exit code 0 when there is such a point."""
+    if (logged.reader.result or {}).get("success"):
+        raise InvalidOption(f"{options.log} holds a success: there was no point of no return")
+    trials = options.seeds if options.seeds > 1 else 5
+    rig = forked(logged, Fork(0, changes_of(options), options.instruction, options.jitter_m))
+
+    def chance_at(step: int) -> Chance:
+        good = sum(bool(rig.branch(step, seed).success) for seed in track(
+            range(trials), f"from step {step}", console=console, transient=True))
+        console.print(f"[dim]from step {step}[/] {good} of {trials} succeeded")
+        return Chance(step, good, trials)
+
+    try:
+        found = search(chance_at, len(logged.states) - 1, options.resolution)
+    finally:
+        rig.close()
+    console.print(f"[bold]{found.words}[/]")
+    plain = {"log": str(options.log), **found.to_dict()}
+    if found.step is not None:
+        picture = options.log.with_suffix(".no-return.png")
+        write_frame(logged, found.step, picture)
+        console.print(f"[dim]picture[/]  {picture}", soft_wrap=True)
+        plain["picture"] = str(picture)
+    if options.json:
+        save(options.json, plain)
+    return 0 if found.step is not None else 1
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
+
+
 def write_json(path: Path, log: Path, found: list[Finding]) -> None:
     content: dict[str, Any] = {
         "log": str(log), "verdicts": {one.layer: one.verdict for one in found}, "tolerance": TOLERANCE,
         "layers": [one.to_dict() for one in found], "exit_code": exit_code(found),
     }
-    with replacing(path) as draft:
-        draft.write_text(json.dumps(content, indent=1, default=str), encoding="utf-8")
+    save(path, content)
 
 
 if __name__ == "__main__":

@@ -190,6 +190,13 @@ class Simulation:
         self.world.restore(state)
         return self._observe()
 
+    def disturb(self, disturbances: Sequence[Disturbance], rng: np.random.Generator) -> LazyObservation:
+        """From now on these go wrong, and none of before, drawn from `rng`; the next reset draws them anew."""
+        self._disturbances = tuple(disturbances)
+        for disturbance, generator in zip(self._disturbances, rng.spawn(len(self._disturbances)), strict=True):
+            disturbance.reset(generator, self._truth)
+        return self._observe()
+
     def model_bytes(self) -> bytes:
         """The compiled model (MJB): with a state, all that is needed to go on elsewhere."""
         size = mujoco.mj_sizeModel(self.world.model)

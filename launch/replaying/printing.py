@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from replaying.branch import Course
 from rich.console import Console
 from rich.table import Table
 
 from tandem.agent.evaluation.divergence import TOLERANCE, Finding, Status
+from tandem.agent.evaluation.statistics import wilson
 
 COLOURS = {Status.EXACT: "green", Status.TOLERATED: "green", Status.DIVERGED: "red", Status.INCOMPARABLE: "yellow"}
 MOST = 12  # rows of a layer's table
@@ -38,6 +40,26 @@ def _print_rows(one: Finding, rows: list[Any], console: Console) -> None:
     console.print(table)
     if len(rows) > MOST:
         console.print(f"[dim]and {len(rows) - MOST} more; --json has them all[/]")
+
+
+def print_courses(courses: Sequence[Course], step: int, console: Console) -> None:
+    """One line per branch, and how many succeeded."""
+    table = Table("branch", "success", "claimed", "failure", "progress", "steps", title=f"from step {step} on")
+    for one in courses:
+        progress = "" if one.progress is None else f"{one.progress:.2f}"
+        words = (_word(one.success), _word(one.claimed), one.failure or "")
+        table.add_row(str(one.seed), *words, progress, str(one.steps))
+    console.print(table)
+    good = sum(bool(one.success) for one in courses)
+    low, high = wilson(good, len(courses))
+    console.print(f"{good} of {len(courses)} succeeded ({low:.0%} to {high:.0%} with 95 % confidence)")
+    deviated = [one.deviated for one in courses if one.deviated is not None]
+    if deviated:
+        console.print(f"[yellow]before the fork the policy did otherwise than logged, from step {min(deviated)} on[/]")
+
+
+def _word(value: bool | None) -> str:
+    return "unknown" if value is None else "yes" if value else "no"
 
 
 def exit_code(found: Sequence[Finding]) -> int:

@@ -1,0 +1,46 @@
+"""What tests of the scripts share: a copy of a log in which one message says something else."""
+
+import pytest
+from mcap.reader import make_reader
+from mcap.writer import Writer
+
+from tandem.bridge.log.schemas import message_class
+
+
+@pytest.fixture
+def altered():
+    return alter
+
+
+def alter(path, out, topic, number, change):
+    """A copy with `change(message)` for the `number`-th message of a topic, which is parsed when it is protobuf."""
+    with path.open("rb") as stream, out.open("wb") as target:
+        reader, writer = make_reader(stream), Writer(target)
+        writer.start(profile="tandem")
+        for record in reader.iter_metadata():
+            writer.add_metadata(record.name, dict(record.metadata))
+        for record in reader.iter_attachments():
+            writer.add_attachment(record.create_time, record.log_time, record.name, record.media_type, record.data)
+        schemas, channels, seen = {}, {}, 0
+        for schema, channel, message in reader.iter_messages(log_time_order=False):
+            if schema is not None and schema.id not in schemas:
+                schemas[schema.id] = writer.register_schema(schema.name, schema.encoding, schema.data)
+            if channel.id not in channels:
+                known = schemas[schema.id] if schema else 0
+                channels[channel.id] = writer.register_channel(
+                    channel.topic, channel.message_encoding, known, dict(channel.metadata))
+            data = message.data
+            if channel.topic == topic:
+                if seen == number:
+                    data = change(data) if channel.message_encoding == "json" else _changed(schema, data, change)
+                seen += 1
+            writer.add_message(channels[channel.id], message.log_time, data, message.publish_time, message.sequence)
+        writer.finish()
+    assert seen > number, "there is such a message"
+    return out
+
+
+def _changed(schema, data, change):
+    parsed = message_class(schema.name, schema.data).FromString(data)
+    change(parsed)
+    return parsed.SerializeToString()
