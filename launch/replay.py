@@ -5,6 +5,7 @@
     python launch/replay.py LOG --mode closed --planner tiny
     python launch/replay.py LOG --mode closed --from 120 --disturb slipped --seeds 10     # a branch
     python launch/replay.py LOG --point-of-no-return
+    python launch/replay.py LOG --body tcp://HOST:PORT --keys keys/agent    # the logged commands on an arm
 
 Exit code: 0 when every layer does again what it did, 1 when one diverges, 3 when one cannot be compared, 2 for bad
 input.
@@ -23,12 +24,16 @@ from replaying import layers
 from replaying.branch import JITTER_M, Fork, forked
 from replaying.logged import Logged
 from replaying.no_return import Chance, search, write_frame
+from replaying.on_body import finding, replay_on, write_overlay
 from replaying.printing import exit_code, print_courses, print_findings
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
 from tandem.agent.evaluation.divergence import TOLERANCE, Finding
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.client import Contact, body_at, mapping
+from tandem.bridge.client.contact import is_endpoint
+from tandem.bridge.contract import InvalidOption, TandemError, UnknownName
+from tandem.bridge.log import Recorder, next_free
 from tandem.bridge.log.atomic import replacing
 
 CHANGES = ("policy", "planner", "perceiver", "device")
@@ -67,6 +72,13 @@ class Options:
     said otherwise). Writes a picture of that moment beside the log."""
     resolution: int = 5
     """To how many steps."""
+    body: str | None = None
+    """tcp://HOST:PORT of a controller: carry the logged commands out there, eased to the first pose, given up when the
+    arm does not follow. Writes LOG.on-body.mcap and an overlay of commanded and measured courses, LOG.on-body.svg."""
+    keys: Path | None = None
+    """Folder with this side's key and controller.key, for a guarded controller."""
+    key: str = "commander"
+    """Name of this side's key in it."""
     json: Path | None = None
     """Write the verdicts here, too."""
 
@@ -78,6 +90,8 @@ def main(options: Options) -> int:
     steps = logged.reader.channels.get("/action", 0)
     if not -1 <= options.start < max(steps, 1):
         raise InvalidOption(f"--from {options.start}: this log has the steps 0 to {steps - 1}")
+    if options.body:
+        return on_body(logged, options, console)
     if options.point_of_no_return:
         return no_return(logged, options, console)
     if options.mode == "closed" and options.start >= 0:
@@ -125,6 +139,32 @@ def branches(logged: Logged, options: Options, console: Console) -> int:
         plain = {"log": str(options.log), "from": options.start, "courses": [one.to_dict() for one in courses]}
         save(options.json, plain)
     return 0 if all(course.success for course in courses) else 1
+
+
+def on_body(logged: Logged, options: Options, console: Console) -> int:
+    """Exit code 0 when every command was carried out, and the arm was where it was in the log within tolerance."""
+    if not is_endpoint(options.body):
+        raise UnknownName("body", options.body, ("tcp://HOST:PORT",))
+    body = body_at(Contact.at(options.body, keys=options.keys, key=options.key))
+    try:
+        console.print("\n".join(mapping(body.spec)))
+        path = next_free(options.log.parent, f"{options.log.stem}.on-body")
+        with Progress(console=console, transient=True) as bar, Recorder(path, lossless=False) as recorder:
+            task = bar.add_task("on the body")
+            replayed = replay_on(
+                body, logged.reader, recorder, first_step=max(options.start, 0),
+                progress=lambda done, of: bar.update(task, completed=done, total=of))
+    finally:
+        body.close()
+    found = finding(replayed, body.spec)
+    print_findings([found], console)
+    if len(replayed.times):
+        write_overlay(replayed, body.spec, path.with_suffix(".svg"))
+        console.print(f"[dim]overlay[/]  {path.with_suffix('.svg')}", soft_wrap=True)
+    console.print(f"[dim]log[/]      {path}", soft_wrap=True)
+    if options.json:
+        write_json(options.json, options.log, [found])
+    return exit_code([found])
 
 
 def no_return(logged: Logged, options: Options, console: Console) -> int:

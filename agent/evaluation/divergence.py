@@ -62,6 +62,7 @@ class Row:
         peak: largest error.
         peak_step: where.
         end: error in the end.
+        tolerance: what counted as the same.
     """
 
     name: str
@@ -70,16 +71,17 @@ class Row:
     peak: float
     peak_step: int
     end: float
+    tolerance: float
 
     @classmethod
-    def of(cls, quantity: Quantity, steps: Sequence[int]) -> Row:
+    def of(cls, quantity: Quantity, steps: Sequence[int], tolerance: Mapping[str, float] = TOLERANCE) -> Row:
         """Summarise; `steps` says which control step each row belongs to."""
         errors, unit = quantity.errors(), "rad" if quantity.unit == "quaternion" else quantity.unit
-        beyond = np.flatnonzero(~(errors <= TOLERANCE[unit]))
+        beyond = np.flatnonzero(~(errors <= tolerance[unit]))
         peak = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
         return cls(
             quantity.name, unit, int(steps[beyond[0]]) if len(beyond) else None, float(errors[peak]),
-            int(steps[peak]), float(errors[-1]),
+            int(steps[peak]), float(errors[-1]), tolerance[unit],
         )
 
 
@@ -122,7 +124,7 @@ class Finding:
 
 def judge(
     layer: str, quantities: Iterable[Quantity], words: str, *, steps: Sequence[int], differs: int | None,
-    broken: Iterable[int] = (), **facts: Any,
+    broken: Iterable[int] = (), tolerance: Mapping[str, float] = TOLERANCE, **facts: Any,
 ) -> Finding:
     """A verdict from quantities.
 
@@ -133,10 +135,11 @@ def judge(
         steps: the control step of each row.
         differs: step at which the two are no longer the same bit for bit, None when they are throughout.
         broken: steps at which they differ in a way that has no size.
+        tolerance: what counts as the same, by unit.
         facts: further figures.
     """
-    rows = [Row.of(quantity, steps) for quantity in quantities if len(quantity.logged)]
-    rows.sort(key=lambda row: (row.first is None, row.first or 0, -row.peak / TOLERANCE[row.unit]))
+    rows = [Row.of(quantity, steps, tolerance) for quantity in quantities if len(quantity.logged)]
+    rows.sort(key=lambda row: (row.first is None, row.first or 0, -row.peak / row.tolerance))
     beyond = [*(row.first for row in rows if row.first is not None), *broken]
     if beyond:
         return Finding(layer, Status.DIVERGED, min(beyond), words, tuple(rows), facts)

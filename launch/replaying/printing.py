@@ -9,7 +9,7 @@ from replaying.branch import Course
 from rich.console import Console
 from rich.table import Table
 
-from tandem.agent.evaluation.divergence import TOLERANCE, Finding, Status
+from tandem.agent.evaluation.divergence import Finding, Status
 from tandem.agent.evaluation.statistics import wilson
 
 COLOURS = {Status.EXACT: "green", Status.TOLERATED: "green", Status.DIVERGED: "red", Status.INCOMPARABLE: "yellow"}
@@ -36,7 +36,7 @@ def _print_rows(one: Finding, rows: list[Any], console: Console) -> None:
     for row in rows[:MOST]:
         first = "never" if row.first is None else str(row.first)
         figures = (f"{row.peak:.3g} {row.unit}", str(row.peak_step), f"{row.end:.3g} {row.unit}")
-        table.add_row(row.name, first, *figures, f"{TOLERANCE[row.unit]:g} {row.unit}")
+        table.add_row(row.name, first, *figures, f"{row.tolerance:g} {row.unit}")
     console.print(table)
     if len(rows) > MOST:
         console.print(f"[dim]and {len(rows) - MOST} more; --json has them all[/]")
