@@ -1,0 +1,74 @@
+"""One episode of the page: its log is opened here, told, and closed before the next one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.agent.evaluation.report.chart import chart
+from tandem.agent.evaluation.report.clusters import Still, Told
+from tandem.agent.evaluation.report.commands import commands
+from tandem.agent.evaluation.report.selection import Budget
+from tandem.agent.evaluation.report.story import read_story, reading
+from tandem.agent.evaluation.report.strip import Frame, film_strip
+from tandem.agent.evaluation.report.summary import Summary
+from tandem.agent.evaluation.report.transcript import Prompts, manifest_text, transcript
+from tandem.agent.evaluation.results import LOGS, Record
+from tandem.bridge.contract import LogUnreadable
+from tandem.bridge.log import LogReader
+
+NO_STRIP = "Film strips are kept for failures, false successes and a few successes: this episode has none here."
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an episode stands in the page: its id, whose it is, and whether it gets a film strip."""
+
+    id: str
+    summary: Summary
+    record: Record
+    strip: bool
+
+
+def tell(place: Place, prompts: Prompts, budget: Budget) -> tuple[Told, dict[str, Any]]:
+    """The episode in brief for the rest of the page, and everything that its own template shows."""
+    record, path, frames, told = place.record, None, [], {}
+    try:
+        path = _path(place)
+        told, frames = _from_log(path, place, prompts, budget)
+    except LogUnreadable as reason:
+        told = {**told, "trouble": str(reason)}
+    stills = tuple(
+        Still(f"{place.id}-{number}", frame.time_s, frame.words, frame.width, frame.height)
+        for number, frame in enumerate(frames)
+    )
+    brief = Told(place.id, place.summary.label, record, told.pop("skill", ""), stills)
+    pictures = list(zip(stills, (frame.uri for frame in frames), strict=True))
+    return brief, {**told, "told": brief, "pictures": pictures, "commands": commands(path) if path else []}
+
+
+def _path(place: Place) -> Path:
+    """Of its log. Raises `LogUnreadable` when it has none."""
+    name = place.record.log
+    if name is None:
+        raise LogUnreadable("The episode left no log.")
+    if Path(name).name != name:
+        raise LogUnreadable(f"The result names {name!r}, which is no file within {LOGS}/.")
+    path = place.summary.evaluation.folder / LOGS / name
+    if not path.is_file():
+        raise LogUnreadable(f"The log {name} is not there.")
+    return path
+
+
+def _from_log(path: Path, place: Place, prompts: Prompts, budget: Budget) -> tuple[Mapping[str, Any], list[Frame]]:
+    with reading(path):
+        log = LogReader(path)
+        story = read_story(log)
+        frames = film_strip(log, story, budget.frames) if place.strip else []
+        notes = story.notes if place.strip or not log.cameras else (*story.notes, NO_STRIP)
+        return {
+            "story": story, "chart": chart(story), "turns": transcript(story, prompts), "notes": notes,
+            "manifest": manifest_text(story.manifest), "skill": story.failing_skill,
+        }, frames
