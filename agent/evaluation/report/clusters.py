@@ -18,6 +18,7 @@ class Still:
     id: str
     time_s: float
     words: str
+    wrong: bool
     width: int
     height: int
 
@@ -30,7 +31,7 @@ class Told:
         id: of its place in the page.
         label: of its evaluation.
         record: its result.
-        skill: that failed, empty when unknown.
+        skill: that failed, empty when unknown; with the subgoal's own code where the episode's is another.
         stills: its film strip, empty without one.
     """
 

@@ -11,7 +11,7 @@ from tandem.agent.evaluation.report.chart import chart
 from tandem.agent.evaluation.report.clusters import Still, Told
 from tandem.agent.evaluation.report.commands import commands
 from tandem.agent.evaluation.report.selection import Budget
-from tandem.agent.evaluation.report.story import read_story, reading
+from tandem.agent.evaluation.report.story import Story, read_story, reading
 from tandem.agent.evaluation.report.strip import Frame, film_strip
 from tandem.agent.evaluation.report.summary import Summary
 from tandem.agent.evaluation.report.transcript import Prompts, manifest_text, transcript
@@ -24,11 +24,12 @@ NO_STRIP = "Film strips are kept for failures, false successes and a few success
 
 @dataclass(frozen=True)
 class Place:
-    """Where an episode stands in the page: its id, whose it is, and whether it gets a film strip."""
+    """Where an episode stands: its id, whose it is, whether it opens a list, whether it gets a film strip."""
 
     id: str
     summary: Summary
     record: Record
+    first: bool
     strip: bool
 
 
@@ -41,12 +42,22 @@ def tell(place: Place, prompts: Prompts, budget: Budget) -> tuple[Told, dict[str
     except LogUnreadable as reason:
         told = {**told, "trouble": str(reason)}
     stills = tuple(
-        Still(f"{place.id}-{number}", frame.time_s, frame.words, frame.width, frame.height)
+        Still(f"{place.id}-{number}", frame.time_s, frame.words, frame.wrong, frame.width, frame.height)
         for number, frame in enumerate(frames)
     )
     brief = Told(place.id, place.summary.label, record, told.pop("skill", ""), stills)
     pictures = list(zip(stills, (frame.uri for frame in frames), strict=True))
-    return brief, {**told, "told": brief, "pictures": pictures, "commands": commands(path) if path else []}
+    again = commands(path) if path else []
+    return brief, {**told, "told": brief, "first": place.first, "pictures": pictures, "commands": again}
+
+
+def _culprit(story: Story, record: Record) -> str:
+    """The skill that failed, and how where the episode's own code does not say it."""
+    attempt = story.culprit
+    if attempt is None:
+        return ""
+    skill, how = str(attempt["subgoal"]["skill"]), attempt["failure"]
+    return f"{skill} ({how})" if how and how != record.failure else skill
 
 
 def _path(place: Place) -> Path:
@@ -70,5 +81,5 @@ def _from_log(path: Path, place: Place, prompts: Prompts, budget: Budget) -> tup
         notes = story.notes if place.strip or not log.cameras else (*story.notes, NO_STRIP)
         return {
             "story": story, "chart": chart(story), "turns": transcript(story, prompts), "notes": notes,
-            "manifest": manifest_text(story.manifest), "skill": story.failing_skill,
+            "manifest": manifest_text(story.manifest), "skill": _culprit(story, place.record),
         }, frames

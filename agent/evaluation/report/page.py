@@ -87,8 +87,9 @@ def _places(summaries: list[Summary], budget: Budget) -> list[Place]:
         for address, record in summary.evaluation.episodes.items()
     }
     strips = with_strips(records, budget)
+    firsts = {number: (number, address) for number, address in reversed(records)} if len(summaries) > 1 else {}
     return [
-        Place(f"e{count}", summaries[key[0]], record, key in strips)
+        Place(f"e{count}", summaries[key[0]], record, firsts.get(key[0]) == key, key in strips)
         for count, (key, record) in enumerate(records.items())
     ]
 
@@ -120,7 +121,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "percent": words.percent, "points": words.points, "seconds": words.seconds, "said": words.said,
-        "quantity": words.quantity, "value": words.value,
+        "quantity": words.quantity, "value": words.value, "number": words.number, "count": words.count,
     }
     environment.globals |= {"ending": ending, "data_uri": data_uri, "curve": curve}
     return environment

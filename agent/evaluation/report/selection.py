@@ -28,7 +28,7 @@ class Budget:
 
     strips: int = 100
     successes: int = 4
-    frames: int = 8
+    frames: int = 7
 
 
 def with_strips(records: dict[Key, Record], budget: Budget) -> set[Key]:

@@ -70,12 +70,13 @@ class Story:
     notes: tuple[str, ...]
 
     @property
-    def failing_skill(self) -> str:
-        """Of the last attempt that failed; else of the first that was claimed and measured untrue; else empty."""
+    def culprit(self) -> Mapping[str, Any] | None:
+        """The last attempt, if it failed; else the first that is not true, though nobody saw it; None without either."""
         tried = [scene.attempt for scene in self.scenes if scene.attempt]
-        failed = [attempt for attempt in tried if attempt["failure"]][-1:]
-        untrue = [attempt for attempt in tried if attempt["measured"] is False][:1]
-        return next((attempt["subgoal"]["skill"] for attempt in failed + untrue), "")
+        if tried and tried[-1]["failure"]:
+            return tried[-1]
+        untrue = (attempt for attempt in tried if attempt["measured"] is False and not attempt["failure"])
+        return next(untrue, None)
 
 
 @contextmanager

@@ -13,15 +13,18 @@ from tandem.agent.evaluation.report.story import Story, reading
 from tandem.bridge.contract import EventKind
 from tandem.bridge.log import LogReader
 
-WIDTH, QUALITY = 320, 68
+WIDTH, QUALITY = 320, 70
+BEFORE_S = 1.0  # another picture so long before the end
+ENDS, WRONG, STRUCK, DONE = range(4)  # ranks
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture: when it was taken, what it shows, and the picture itself as a data URI of a JPEG."""
+    """One picture: when it was taken, what it shows, whether that went wrong, and the JPEG as a data URI."""
 
     time_s: float
     words: str
+    wrong: bool
     uri: str
     width: int
     height: int
@@ -47,7 +50,7 @@ def data_uri(image: np.ndarray, width: int = WIDTH) -> tuple[str, int, int]:
 
 
 def film_strip(log: LogReader, story: Story, frames: int) -> list[Frame]:
-    """At most `frames` pictures in the order of time: the first, failures and disturbances, ends of subgoals, the last.
+    """At most `frames` pictures in the order of time: the first, failures and disturbances, ends of subgoals, the last two.
 
     Each is the picture nearest to its moment, of the body's first camera that was looked through; none when no
     picture was kept. Holds no more pictures in memory than it returns. Raises `LogUnreadable`.
@@ -73,13 +76,14 @@ def _camera(log: LogReader) -> str | None:
 
 
 def _moments(story: Story, frames: int) -> list[Moment]:
-    found = [Moment(0, story.start_s, "start"), Moment(0, story.end_s, "end")]
+    found = [Moment(ENDS, story.start_s, "start"), Moment(ENDS, story.end_s, "end")]
+    found.append(Moment(STRUCK, max(story.start_s, story.end_s - BEFORE_S), ""))
     for number, scene in enumerate(story.scenes, start=1):
         if scene.attempt is not None:
             wrong = scene.attempt["failure"] or scene.attempt["measured"] is False
-            found.append(Moment(1 if wrong else 3, scene.end_s, f"{number} {_word(scene.attempt)}"))
+            found.append(Moment(WRONG if wrong else DONE, scene.end_s, f"{number} {_word(scene.attempt)}"))
     struck = (event for event in story.events if event.kind is EventKind.DISTURBANCE)
-    found += [Moment(2, event.time_s, "disturbance") for event in struck]
+    found += [Moment(STRUCK, event.time_s, "disturbance") for event in struck]
     return sorted(_spread(sorted(found, key=lambda moment: moment.rank), frames), key=lambda moment: moment.time_s)
 
 
@@ -100,7 +104,11 @@ def _word(attempt: dict) -> str:
 
 def _frames(found: Iterable[tuple[Moment, float, np.ndarray]]) -> list[Frame]:
     """One for each picture: two moments that share one share its words."""
-    shared: dict[float, tuple[list[str], np.ndarray]] = {}
+    shared: dict[float, tuple[list[Moment], np.ndarray]] = {}
     for moment, time_s, array in found:
-        shared.setdefault(time_s, ([], array))[0].append(moment.words)
-    return [Frame(when, ", ".join(words), *data_uri(array)) for when, (words, array) in sorted(shared.items())]
+        shared.setdefault(time_s, ([], array))[0].append(moment)
+    return [
+        Frame(when, ", ".join(moment.words for moment in moments if moment.words), any(moment.rank == WRONG for moment in moments),
+              *data_uri(array))
+        for when, (moments, array) in sorted(shared.items(), key=lambda item: item[0])
+    ]

@@ -6,13 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tandem.agent.evaluation.report.rates import Interval, Rate
+from tandem.agent.evaluation.report.rates import Rate
 from tandem.agent.evaluation.report.summary import Summary
 
 
 def percent(value: float) -> str:
     """1 is 100 %; no decimals, as so few episodes carry none."""
     return f"{100 * value:.0f} %"
+
+
+def number(value: float) -> str:
+    """With two decimals and a real minus; no minus before nothing."""
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def count(how_many: int, one: str, many: str = "") -> str:
+    """So many of a thing."""
+    return f"{how_many} {one if how_many == 1 else many or one + 's'}"
 
 
 def points(value: float) -> str:
@@ -50,12 +60,13 @@ def value(thing: Any) -> str:
 def headline(summaries: Sequence[Summary]) -> str:
     """The verdict in a sentence or two."""
     if len(summaries) > 1:
-        return "; ".join(f"{summary.label}: {_rate(summary.total.success, 'succeeded')}" for summary in summaries)
-    return _rate(summaries[0].total.success, "episodes succeeded").capitalize()
+        parts = (f"{summary.label}: {_rate(summary.total.success, 'succeeded')}" for summary in summaries)
+        return "; ".join(parts)
+    total = summaries[0].total
+    false = total.false_success.hits
+    sentence = _rate(total.success, "episodes succeeded")
+    return sentence if not false else f"{sentence}, {count(false, 'claim was', 'claims were')} not true"
 
 
 def _rate(rate: Rate, what: str) -> str:
-    span: Interval | None = rate.interval
-    if span is None:
-        return "no episode was measured"
-    return f"{rate.hits} of {rate.trials} {what}"
+    return f"{rate.hits} of {rate.trials} {what}" if rate.trials else "no episode was measured"
