@@ -71,7 +71,7 @@ class Story:
 
     @property
     def culprit(self) -> Mapping[str, Any] | None:
-        """The last attempt, if it failed; else the first that is not true, though nobody saw it; None without either."""
+        """The last attempt, if it failed; else the first that is not true, though nobody saw it; else None."""
         tried = [scene.attempt for scene in self.scenes if scene.attempt]
         if tried and tried[-1]["failure"]:
             return tried[-1]

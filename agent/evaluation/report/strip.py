@@ -50,7 +50,7 @@ def data_uri(image: np.ndarray, width: int = WIDTH) -> tuple[str, int, int]:
 
 
 def film_strip(log: LogReader, story: Story, frames: int) -> list[Frame]:
-    """At most `frames` pictures in the order of time: the first, failures and disturbances, ends of subgoals, the last two.
+    """At most `frames` pictures in the order of time: the first, failures, disturbances, ends of subgoals, the last two.
 
     Each is the picture nearest to its moment, of the body's first camera that was looked through; none when no
     picture was kept. Holds no more pictures in memory than it returns. Raises `LogUnreadable`.
@@ -107,8 +107,9 @@ def _frames(found: Iterable[tuple[Moment, float, np.ndarray]]) -> list[Frame]:
     shared: dict[float, tuple[list[Moment], np.ndarray]] = {}
     for moment, time_s, array in found:
         shared.setdefault(time_s, ([], array))[0].append(moment)
-    return [
-        Frame(when, ", ".join(moment.words for moment in moments if moment.words), any(moment.rank == WRONG for moment in moments),
-              *data_uri(array))
-        for when, (moments, array) in sorted(shared.items(), key=lambda item: item[0])
-    ]
+    return [_frame(when, *shared[when]) for when in sorted(shared)]
+
+
+def _frame(time_s: float, moments: list[Moment], array: np.ndarray) -> Frame:
+    words = ", ".join(moment.words for moment in moments if moment.words)
+    return Frame(time_s, words, any(moment.rank == WRONG for moment in moments), *data_uri(array))
