@@ -13,7 +13,8 @@ from tandem.bridge.contract import EventKind
 from tandem.bridge.log.storyboard import Scene
 
 WIDE, HIGH = 1000.0, 48.0  # of one plot
-_SLACK = 0.25  # units by which a drawn line may miss its points
+_SLACK = 0.25  # units by which a drawn line may miss its points, more where it would need too many
+_POINTS = 400  # of one line
 _SMALLEST = 0.02  # rad, or opening: what moves less is drawn as still
 
 
@@ -145,11 +146,13 @@ def _range(low: float, high: float) -> tuple[float, float]:
 def _line(x: np.ndarray, y: np.ndarray) -> str:
     """The points of a polyline, without those that nobody would miss."""
     sound = np.isfinite(x) & np.isfinite(y)
-    points = np.column_stack([x, y])[sound]
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points[_kept(points)])
+    points, slack = np.column_stack([x, y])[sound], _SLACK
+    while (keep := _kept(points, slack)).sum() > _POINTS:
+        slack *= 2
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points[keep])
 
 
-def _kept(points: np.ndarray) -> np.ndarray:
+def _kept(points: np.ndarray, slack: float) -> np.ndarray:
     """Which points are needed (Ramer 1972, by height: time is exact)."""
     keep = np.zeros(len(points), bool)
     keep[[0, -1] if len(points) else []] = True
@@ -161,7 +164,7 @@ def _kept(points: np.ndarray) -> np.ndarray:
         x, y = points[first : last + 1].T
         misses = np.abs(y - np.interp(x, x[[0, -1]], y[[0, -1]]))
         worst = int(misses.argmax())
-        if misses[worst] > _SLACK:
+        if misses[worst] > slack:
             keep[first + worst] = True
             spans += [(first, first + worst), (first + worst, last)]
     return keep

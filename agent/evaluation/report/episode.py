@@ -14,7 +14,7 @@ from tandem.agent.evaluation.report.selection import Budget
 from tandem.agent.evaluation.report.story import Story, read_story, reading
 from tandem.agent.evaluation.report.strip import Frame, film_strip
 from tandem.agent.evaluation.report.summary import Summary
-from tandem.agent.evaluation.report.transcript import Prompts, manifest_text, transcript
+from tandem.agent.evaluation.report.transcript import Prompts, Room, manifest_text, transcript
 from tandem.agent.evaluation.results import LOGS, Record
 from tandem.bridge.contract import LogUnreadable
 from tandem.bridge.log import LogReader
@@ -33,12 +33,12 @@ class Place:
     strip: bool
 
 
-def tell(place: Place, prompts: Prompts, budget: Budget) -> tuple[Told, dict[str, Any]]:
+def tell(place: Place, prompts: Prompts, room: Room, budget: Budget) -> tuple[Told, dict[str, Any]]:
     """The episode in brief for the rest of the page, and everything that its own template shows."""
     record, path, frames, told = place.record, None, [], {}
     try:
         path = _path(place)
-        told, frames = _from_log(path, place, prompts, budget)
+        told, frames = _from_log(path, place, prompts, room, budget)
     except LogUnreadable as reason:
         told = {**told, "trouble": str(reason)}
     stills = tuple(
@@ -73,13 +73,15 @@ def _path(place: Place) -> Path:
     return path
 
 
-def _from_log(path: Path, place: Place, prompts: Prompts, budget: Budget) -> tuple[Mapping[str, Any], list[Frame]]:
+def _from_log(
+    path: Path, place: Place, prompts: Prompts, room: Room, budget: Budget
+) -> tuple[Mapping[str, Any], list[Frame]]:
     with reading(path):
         log = LogReader(path)
         story = read_story(log)
         frames = film_strip(log, story, budget.frames) if place.strip else []
         notes = story.notes if place.strip or not log.cameras else (*story.notes, NO_STRIP)
         return {
-            "story": story, "chart": chart(story), "turns": transcript(story, prompts), "notes": notes,
+            "story": story, "chart": chart(story), "turns": transcript(story, prompts, room), "notes": notes,
             "manifest": manifest_text(story.manifest), "skill": _culprit(story, place.record),
         }, frames

@@ -26,7 +26,7 @@ from tandem.agent.evaluation.report.sections import Section
 from tandem.agent.evaluation.report.selection import Budget, with_strips
 from tandem.agent.evaluation.report.strip import data_uri
 from tandem.agent.evaluation.report.summary import Ending, Summary, ending, summarise
-from tandem.agent.evaluation.report.transcript import Prompts
+from tandem.agent.evaluation.report.transcript import Prompts, Room
 from tandem.agent.evaluation.results import Evaluation
 from tandem.bridge.contract import InvalidOption
 from tandem.bridge.log.atomic import replacing
@@ -69,7 +69,7 @@ def write_report(
     with replacing(Path(path)) as part, TemporaryFile("w+", encoding="utf-8", errors="replace") as scratch:
         told = []
         for place in places:
-            brief, shown = tell(place, prompts, budget)
+            brief, shown = tell(place, prompts, Room(budget.transcript // len(places)), budget)
             told.append(brief)
             scratch.write(environment.get_template("episode.html").render(shown) + "\n")
             on_episode()
@@ -122,6 +122,7 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "percent": words.percent, "points": words.points, "seconds": words.seconds, "said": words.said,
         "quantity": words.quantity, "value": words.value, "number": words.number, "count": words.count,
+        "brief": words.brief,
     }
     environment.globals |= {"ending": ending, "data_uri": data_uri, "curve": curve}
     return environment

@@ -24,11 +24,13 @@ class Budget:
         strips: film strips in all.
         successes: of them at most so many of successes, and of episodes that were not measured.
         frames: pictures of one strip.
+        transcript: characters of exchanges with models in all, shared evenly among the episodes.
     """
 
     strips: int = 100
     successes: int = 4
     frames: int = 7
+    transcript: int = 6_000_000
 
 
 def with_strips(records: dict[Key, Record], budget: Budget) -> set[Key]:

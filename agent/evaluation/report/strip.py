@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -39,34 +38,44 @@ class Moment:
     words: str
 
 
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A picture, already small, and the moments that it is the nearest to."""
+
+    time_s: float
+    moments: list[Moment]
+    small: np.ndarray
+
+    @property
+    def rank(self) -> int:
+        """Of the most telling moment."""
+        return min(moment.rank for moment in self.moments)
+
+
 def data_uri(image: np.ndarray, width: int = WIDTH) -> tuple[str, int, int]:
     """A JPEG of uint8 (H, W, 3) RGB, at most that wide, and its width and height."""
-    scale = min(1.0, width / image.shape[1])
-    size = round(image.shape[1] * scale), max(1, round(image.shape[0] * scale))
-    small = cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
+    small = _small(image, width)
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), options)
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode(), *size
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode(), small.shape[1], small.shape[0]
+
+
+def _small(image: np.ndarray, width: int = WIDTH) -> np.ndarray:
+    scale = min(1.0, width / image.shape[1])
+    size = round(image.shape[1] * scale), max(1, round(image.shape[0] * scale))
+    return cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_AREA)
 
 
 def film_strip(log: LogReader, story: Story, frames: int) -> list[Frame]:
-    """At most `frames` pictures in the order of time: the first, failures, disturbances, ends of subgoals, the last two.
+    """At most `frames` pictures in the order of time: the first, failures, disturbances, ends of subgoals, the last.
 
     Each is the picture nearest to its moment, of the body's first camera that was looked through; none when no
-    picture was kept. Holds no more pictures in memory than it returns. Raises `LogUnreadable`.
+    picture was kept. Raises `LogUnreadable`.
     """
     with reading(log.path):
         camera = _camera(log)
-        if camera is None:
-            return []
-        best: dict[Moment, tuple[float, float, np.ndarray]] = {}
-        moments = _moments(story, frames)
-        for picture in log.images(camera):
-            for moment in moments:
-                distance = abs(picture.time_s - moment.time_s)
-                if moment not in best or distance < best[moment][0]:
-                    best[moment] = distance, picture.time_s, picture.array
-        return _frames((moment, *best[moment][1:]) for moment in moments if moment in best)
+        shots = _shots(log, camera, _moments(story)) if camera else []
+        return [_frame(shot) for shot in sorted(_spread(shots, frames), key=lambda shot: shot.time_s)]
 
 
 def _camera(log: LogReader) -> str | None:
@@ -75,26 +84,16 @@ def _camera(log: LogReader) -> str | None:
     return next((name for name in looked if log.channels[f"/obs/{name}"]), None)
 
 
-def _moments(story: Story, frames: int) -> list[Moment]:
-    found = [Moment(ENDS, story.start_s, "start"), Moment(ENDS, story.end_s, "end")]
-    found.append(Moment(STRUCK, max(story.start_s, story.end_s - BEFORE_S), ""))
+def _moments(story: Story) -> list[Moment]:
+    found = [Moment(ENDS, story.start_s, "start")]
     for number, scene in enumerate(story.scenes, start=1):
         if scene.attempt is not None:
             wrong = scene.attempt["failure"] or scene.attempt["measured"] is False
             found.append(Moment(WRONG if wrong else DONE, scene.end_s, f"{number} {_word(scene.attempt)}"))
     struck = (event for event in story.events if event.kind is EventKind.DISTURBANCE)
     found += [Moment(STRUCK, event.time_s, "disturbance") for event in struck]
-    return sorted(_spread(sorted(found, key=lambda moment: moment.rank), frames), key=lambda moment: moment.time_s)
-
-
-def _spread(moments: list[Moment], frames: int) -> list[Moment]:
-    """The most telling; of those that tell as much, evenly many from front to back."""
-    kept: list[Moment] = []
-    for rank in sorted({moment.rank for moment in moments}):
-        equals, room = [moment for moment in moments if moment.rank == rank], frames - len(kept)
-        picks = np.unique(np.linspace(0, len(equals) - 1, min(room, len(equals))).round().astype(int)) if room else ()
-        kept += [equals[pick] for pick in picks]
-    return kept
+    found.append(Moment(STRUCK, max(story.start_s, story.end_s - BEFORE_S), ""))
+    return [*found, Moment(ENDS, story.end_s, "end")]
 
 
 def _word(attempt: dict) -> str:
@@ -102,14 +101,32 @@ def _word(attempt: dict) -> str:
     return f"{attempt['subgoal']['skill']} {verdict}"
 
 
-def _frames(found: Iterable[tuple[Moment, float, np.ndarray]]) -> list[Frame]:
-    """One for each picture: two moments that share one share its words."""
-    shared: dict[float, tuple[list[Moment], np.ndarray]] = {}
-    for moment, time_s, array in found:
-        shared.setdefault(time_s, ([], array))[0].append(moment)
-    return [_frame(when, *shared[when]) for when in sorted(shared)]
+def _shots(log: LogReader, camera: str, moments: list[Moment]) -> list[Shot]:
+    """The nearest picture to each moment, in one pass that keeps small copies only."""
+    nearest: dict[int, tuple[float, float, np.ndarray]] = {}
+    for picture in log.images(camera):
+        distances = {number: abs(picture.time_s - moment.time_s) for number, moment in enumerate(moments)}
+        closer = [number for number, distance in distances.items() if distance < nearest.get(number, (np.inf,))[0]]
+        if closer:
+            small = _small(picture.array)
+            nearest |= {number: (distances[number], picture.time_s, small) for number in closer}
+    shots: dict[float, Shot] = {}
+    for number, (_, time_s, small) in sorted(nearest.items()):
+        shots.setdefault(time_s, Shot(time_s, [], small)).moments.append(moments[number])
+    return list(shots.values())
 
 
-def _frame(time_s: float, moments: list[Moment], array: np.ndarray) -> Frame:
-    words = ", ".join(moment.words for moment in moments if moment.words)
-    return Frame(time_s, words, any(moment.rank == WRONG for moment in moments), *data_uri(array))
+def _spread(shots: list[Shot], frames: int) -> list[Shot]:
+    """The most telling; of those that tell as much, evenly many from front to back."""
+    kept: list[Shot] = []
+    for rank in sorted({shot.rank for shot in shots}):
+        equals, room = [shot for shot in shots if shot.rank == rank], frames - len(kept)
+        picks = np.unique(np.linspace(0, len(equals) - 1, min(room, len(equals))).round().astype(int)) if room else ()
+        kept += [equals[pick] for pick in picks]
+    return kept
+
+
+def _frame(shot: Shot) -> Frame:
+    words = ", ".join(moment.words for moment in shot.moments if moment.words)
+    wrong = any(moment.rank == WRONG for moment in shot.moments)
+    return Frame(shot.time_s, words, wrong, *data_uri(shot.small))

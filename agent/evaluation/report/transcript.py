@@ -10,7 +10,8 @@ from typing import Any
 
 from tandem.agent.evaluation.report.story import Story
 
-TEXT, PROMPT, CALLS, MANIFEST = 3000, 12000, 24, 12000  # characters, and exchanges of one episode
+TEXT, PROMPT, MANIFEST = 4000, 12000, 12000  # characters at most
+CALLS, PROMPTS = 40, 24  # exchanges of one planner call; system texts
 _STRING, _ROWS = 240, 24  # of one value in a manifest
 
 
@@ -71,12 +72,27 @@ class Prompts:
         self.texts: dict[str, str] = {}
 
     def name(self, text: str) -> str | None:
-        """What it is called in this report; None for no text."""
+        """What it is called in this report; None for no text, and when there are too many."""
         if not text:
             return None
         name = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:8]
+        if name not in self.texts and len(self.texts) >= PROMPTS:
+            return None
         self.texts.setdefault(name, cut(text, PROMPT))
         return name
+
+
+class Room:
+    """How many characters of exchanges with models one episode may still show."""
+
+    def __init__(self, characters: int):
+        self._left = characters
+
+    def take(self, text: Any) -> str:
+        """As much of it as there is room for."""
+        shown = cut(text or "", min(TEXT, self._left))
+        self._left = max(0, self._left - len(shown))
+        return shown
 
 
 def cut(text: Any, limit: int = TEXT) -> str:
@@ -87,20 +103,20 @@ def cut(text: Any, limit: int = TEXT) -> str:
     return f"{text[:limit]}\n… ({len(text):,} characters in all; the log holds them)"
 
 
-def transcript(story: Story, prompts: Prompts) -> list[Turn]:
+def transcript(story: Story, prompts: Prompts, room: Room) -> list[Turn]:
     """Every planner call and every other exchange, in the order of body time."""
-    turns = [_plan_turn(time_s, plan, prompts) for time_s, plan in story.plans]
+    turns = [_plan_turn(time_s, plan, prompts, room) for time_s, plan in story.plans]
     for event in story.calls:
-        exchanges, left = _exchanges(event.data.get("calls") or (), prompts)
+        exchanges, left = _exchanges(event.data.get("calls") or (), prompts, room)
         turns.append(Turn(event.time_s, str(event.data.get("what", "model")), None, None, True, "", exchanges, left))
     return sorted(turns, key=lambda turn: turn.time_s)
 
 
-def _plan_turn(time_s: float, plan: Mapping[str, Any], prompts: Prompts) -> Turn:
-    exchanges, left = _exchanges(plan.get("calls") or (), prompts)
+def _plan_turn(time_s: float, plan: Mapping[str, Any], prompts: Prompts, room: Room) -> Turn:
+    exchanges, left = _exchanges(plan.get("calls") or (), prompts, room)
     lines = tuple(_subgoal(subgoal) for subgoal in plan["subgoals"])
     return Turn(
-        time_s, "planner", plan.get("latency_s"), lines, bool(plan["feasible"]), cut(plan.get("reason") or ""),
+        time_s, "planner", plan.get("latency_s"), lines, bool(plan["feasible"]), room.take(plan.get("reason")),
         exchanges, left,
     )
 
@@ -116,17 +132,20 @@ def _argument(value: Any) -> str:
     return str(value)
 
 
-def _exchanges(calls: Iterable[Mapping[str, Any]], prompts: Prompts) -> tuple[tuple[Exchange, ...], int]:
+def _exchanges(
+    calls: Iterable[Mapping[str, Any]], prompts: Prompts, room: Room
+) -> tuple[tuple[Exchange, ...], int]:
     calls = list(calls)
-    return tuple(_exchange(call, prompts) for call in calls[:CALLS]), max(0, len(calls) - CALLS)
+    return tuple(_exchange(call, prompts, room) for call in calls[:CALLS]), max(0, len(calls) - CALLS)
 
 
-def _exchange(call: Mapping[str, Any], prompts: Prompts) -> Exchange:
+def _exchange(call: Mapping[str, Any], prompts: Prompts, room: Room) -> Exchange:
     parts = (part if isinstance(part, str) else _picture(part) for part in call.get("parts") or ())
     return Exchange(
         str(call.get("kind", "call")), cut((call.get("model") or {}).get("id") or "unnamed model", 200),
-        prompts.name(cut(call.get("system") or "", 10 * PROMPT)), cut("\n".join(parts)),
-        cut(call.get("thinking") or ""), cut(call.get("reply") or ""), cut(call.get("error") or ""), _facts(call),
+        prompts.name(str(call.get("system") or "")), room.take("\n".join(parts)),
+        room.take(call.get("thinking")), room.take(call.get("reply")), room.take(call.get("error")),
+        cut(_facts(call), 600),
     )
 
 

@@ -49,12 +49,14 @@ def quantity(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}"
 
 
+def brief(text: str, limit: int = 500) -> str:
+    """A text of a log, cut with an ellipsis when it is longer than that."""
+    return text if len(text) <= limit else f"{text[:limit].rstrip()}…"
+
+
 def value(thing: Any) -> str:
     """A value of a plan on one line."""
-    if isinstance(thing, str):
-        return thing
-    text = json.dumps(thing, ensure_ascii=False, default=str)
-    return text if len(text) <= 600 else f"{text[:600]}…"
+    return brief(thing if isinstance(thing, str) else json.dumps(thing, ensure_ascii=False, default=str), 1000)
 
 
 def headline(summaries: Sequence[Summary]) -> str:
