@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tandem.agent.evaluation.report.story import Story
+from tandem.agent.evaluation.report.story import Story, Tried
+from tandem.agent.evaluation.report.words import said
 from tandem.bridge.contract import EventKind
-from tandem.bridge.log.storyboard import Scene
 
 WIDE, HIGH = 1000.0, 48.0  # of one plot
 _SLACK = 0.25  # units by which a drawn line may miss its points, more where it would need too many
@@ -104,22 +104,17 @@ def chart(story: Story) -> Chart:
     axis = Axis(story.start_s, max(story.end_s, story.start_s + 1e-3))
     plans = [Mark(axis.at(time_s), time_s, "plan", "planner call") for time_s, _ in story.plans]
     events = [Mark(axis.at(event.time_s), event.time_s, str(event.kind), event.message) for event in story.events]
-    bars = tuple(_bar(number, scene, axis) for number, scene in enumerate(story.scenes, start=1))
+    bars = tuple(_bar(one, axis) for one in story.tried)
     return Chart(
         axis, tuple(axis.ticks()), bars, (*plans, *events), tuple(_plots(story, axis)), tuple(_held(story, axis))
     )
 
 
-def _bar(number: int, scene: Scene, axis: Axis) -> Bar:
-    x, marks = axis.at(scene.start_s), scene.marks
-    width = max(1.0, axis.at(min(scene.end_s, axis.end_s)) - x)
-    state = "unknown" if scene.attempt is None else "no" if scene.attempt["failure"] else "yes"
-    return Bar(x, width, number, scene.text, state, *map(said, vars(marks).values()))
-
-
-def said(value: bool | None) -> str:
-    """A judgement as a word of the page."""
-    return "unknown" if value is None else "yes" if value else "no"
+def _bar(tried: Tried, axis: Axis) -> Bar:
+    x = axis.at(tried.start_s)
+    width = max(1.0, axis.at(min(tried.end_s, axis.end_s)) - x)
+    state = said(not tried.failure if tried.ended else None)
+    return Bar(x, width, tried.number, tried.words, state, said(tried.claimed), said(tried.seen), said(tried.measured))
 
 
 def _plots(story: Story, axis: Axis) -> Iterator[Plot]:

@@ -53,11 +53,10 @@ def tell(place: Place, prompts: Prompts, room: Room, budget: Budget) -> tuple[To
 
 def _culprit(story: Story, record: Record) -> str:
     """The skill that failed, and how where the episode's own code does not say it."""
-    attempt = story.culprit
-    if attempt is None:
+    tried = story.culprit
+    if tried is None:
         return ""
-    skill, how = str(attempt["subgoal"]["skill"]), attempt["failure"]
-    return f"{skill} ({how})" if how and how != record.failure else skill
+    return f"{tried.skill} ({tried.failure})" if tried.failure not in ("", record.failure) else tried.skill
 
 
 def _path(place: Place) -> Path:

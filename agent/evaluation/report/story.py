@@ -41,13 +41,64 @@ class Series:
     changed: int
 
 
+@dataclass(frozen=True)
+class Tried:
+    """One attempt at a subgoal.
+
+    Attributes:
+        number: from 1.
+        skill: its name.
+        words: the subgoal in words.
+        claimed: the policy said that it finished.
+        seen: the verifier's word, None when it does not know or was not asked.
+        measured: the predicate's.
+        failure: a code, empty when the attempt counts as done.
+        detail: in words.
+        evidence: of the verifier, where it says more than the detail.
+        start_s: body time.
+        end_s: body time, infinity when the log ends before.
+    """
+
+    number: int
+    skill: str
+    words: str
+    claimed: bool | None
+    seen: bool | None
+    measured: bool | None
+    failure: str
+    detail: str
+    evidence: str
+    start_s: float
+    end_s: float
+
+    @classmethod
+    def of(cls, number: int, scene: Scene) -> Tried:
+        """As a log tells it."""
+        attempt = scene.attempt or {}
+        detail, evidence = str(attempt.get("detail") or ""), str((attempt.get("seen") or {}).get("evidence") or "")
+        skill = attempt["subgoal"]["skill"] if attempt else ""
+        return cls(
+            number, str(skill), str(scene.text), *vars(scene.marks).values(), str(attempt.get("failure") or ""), detail,
+            "" if evidence == detail else evidence, scene.start_s, scene.end_s,
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the log tells its end."""
+        return bool(np.isfinite(self.end_s))
+
+    @property
+    def wrong(self) -> bool:
+        """Failed, or measured untrue."""
+        return bool(self.failure) or self.measured is False
+
+
 @dataclass(frozen=True, eq=False)
 class Story:
     """One episode.
 
     Attributes:
-        title: the verdict in words.
-        scenes: the subgoals that were tried, at most `ATTEMPTS`.
+        tried: the attempts at subgoals, at most `ATTEMPTS`.
         events: what happened beside plans and subgoals, at most `EVENTS`.
         plans: body time and planner call, verbatim.
         calls: events of exchanges with a model that no plan holds.
@@ -58,8 +109,7 @@ class Story:
         notes: what a reader should know about the log, in sentences.
     """
 
-    title: str
-    scenes: tuple[Scene, ...]
+    tried: tuple[Tried, ...]
     events: tuple[Event, ...]
     plans: tuple[tuple[float, Mapping[str, Any]], ...]
     calls: tuple[Event, ...]
@@ -70,13 +120,11 @@ class Story:
     notes: tuple[str, ...]
 
     @property
-    def culprit(self) -> Mapping[str, Any] | None:
+    def culprit(self) -> Tried | None:
         """The last attempt, if it failed; else the first that is not true, though nobody saw it; else None."""
-        tried = [scene.attempt for scene in self.scenes if scene.attempt]
-        if tried and tried[-1]["failure"]:
-            return tried[-1]
-        untrue = (attempt for attempt in tried if attempt["measured"] is False and not attempt["failure"])
-        return next(untrue, None)
+        if self.tried and self.tried[-1].failure:
+            return self.tried[-1]
+        return next((one for one in self.tried if one.measured is False and not one.failure), None)
 
 
 @contextmanager
@@ -91,12 +139,13 @@ def reading(path: Path) -> Iterator[None]:
 def read_story(log: LogReader) -> Story:
     """Everything but the pictures. Raises `LogUnreadable`."""
     with reading(log.path):
-        board, events, series = Storyboard(log), list(log.events()), _series(log)
+        scenes, events, series = Storyboard(log).scenes, list(log.events()), _series(log)
         shown = [event for event in events if event.kind not in _QUIET]
         times = [event.time_s for event in events] + ([series.command_s[0], series.measured_s[-1]] if series else [])
-        notes = [*_notes(log), *_cuts(len(board.scenes), "subgoals", ATTEMPTS), *_cuts(len(shown), "events", EVENTS)]
+        notes = [*_notes(log), *_cuts(len(scenes), "subgoals", ATTEMPTS), *_cuts(len(shown), "events", EVENTS)]
         return Story(
-            board.closing.title, tuple(board.scenes[:ATTEMPTS]), tuple(shown[:EVENTS]), tuple(log.plans()),
+            tuple(Tried.of(number, scene) for number, scene in enumerate(scenes[:ATTEMPTS], start=1)),
+            tuple(shown[:EVENTS]), tuple(log.plans()),
             tuple(event for event in events if event.kind is EventKind.CALLS), series, log.manifest,
             float(min(times, default=0.0)), float(max(times, default=0.0)), tuple(notes),
         )

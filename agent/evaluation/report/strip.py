@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tandem.agent.evaluation.report.story import Story, reading
+from tandem.agent.evaluation.report.story import Story, Tried, reading
 from tandem.bridge.contract import EventKind
 from tandem.bridge.log import LogReader
 
@@ -86,19 +86,17 @@ def _camera(log: LogReader) -> str | None:
 
 def _moments(story: Story) -> list[Moment]:
     found = [Moment(ENDS, story.start_s, "start")]
-    for number, scene in enumerate(story.scenes, start=1):
-        if scene.attempt is not None:
-            wrong = scene.attempt["failure"] or scene.attempt["measured"] is False
-            found.append(Moment(WRONG if wrong else DONE, scene.end_s, f"{number} {_word(scene.attempt)}"))
+    ended = (one for one in story.tried if one.ended)
+    found += [Moment(WRONG if one.wrong else DONE, one.end_s, _words(one)) for one in ended]
     struck = (event for event in story.events if event.kind is EventKind.DISTURBANCE)
     found += [Moment(STRUCK, event.time_s, "disturbance") for event in struck]
     found.append(Moment(STRUCK, max(story.start_s, story.end_s - BEFORE_S), ""))
     return [*found, Moment(ENDS, story.end_s, "end")]
 
 
-def _word(attempt: dict) -> str:
-    verdict = "failed" if attempt["failure"] else "not true" if attempt["measured"] is False else "done"
-    return f"{attempt['subgoal']['skill']} {verdict}"
+def _words(tried: Tried) -> str:
+    verdict = "failed" if tried.failure else "not true" if tried.wrong else "done"
+    return f"{tried.number} {tried.skill} {verdict}"
 
 
 def _shots(log: LogReader, camera: str, moments: list[Moment]) -> list[Shot]:

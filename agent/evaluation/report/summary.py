@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from tandem.agent.evaluation.report.rates import Rate
-from tandem.agent.evaluation.results import PLAN_FILE, Evaluation, Record
+from tandem.agent.evaluation.results import PLAN_FILE, RESULTS_FILE, Evaluation, Record
 from tandem.bridge.contract import UnusableResults
 
 
@@ -22,6 +22,10 @@ class Ending(StrEnum):
     UNMEASURED = "not measured"
 
 
+_KINDS = {
+    name: kind | int if float in (kind, *get_args(kind)) else kind
+    for name, kind in get_type_hints(Record).items() if name != "plan_latency_s"
+}
 UNCLAIMED = "NO_CODE"  # neither claimed nor given a code
 
 
@@ -118,6 +122,8 @@ def _summary(evaluation: Evaluation, label: str) -> Summary:
     missing = [name for name in ("tasks", "episodes", "first_seed") if name not in evaluation.plan]
     if missing:
         raise UnusableResults(f"{evaluation.folder / PLAN_FILE} lacks {', '.join(missing)}: make it anew")
+    for record in evaluation.tries:
+        _check(record, evaluation)
     records = list(evaluation.episodes.values())
     names = dict.fromkeys([*evaluation.plan["tasks"], *(record.task for record in records)])
     bad = [record for record in records if ending(record) in (Ending.FAILURE, Ending.FALSE_SUCCESS)]
@@ -127,6 +133,15 @@ def _summary(evaluation: Evaluation, label: str) -> Summary:
         dict(Counter(map(code, bad)).most_common()),
         dict(Counter(record.failure or "unknown" for record in evaluation.infrastructure).most_common()),
     )
+
+
+def _check(record: Record, evaluation: Evaluation) -> None:
+    """Raise `UnusableResults` when a number is no number or a word no word."""
+    for name, kind in _KINDS.items():
+        found = getattr(record, name)
+        if not isinstance(found, kind):
+            path = evaluation.folder / RESULTS_FILE
+            raise UnusableResults(f"{path}: {name} of {record.address} must be {kind}, got {found!r}")
 
 
 def _labels(evaluations: Sequence[Evaluation]) -> list[str]:

@@ -114,10 +114,10 @@ def transcript(story: Story, prompts: Prompts, room: Room) -> list[Turn]:
 
 def _plan_turn(time_s: float, plan: Mapping[str, Any], prompts: Prompts, room: Room) -> Turn:
     exchanges, left = _exchanges(plan.get("calls") or (), prompts, room)
-    lines = tuple(_subgoal(subgoal) for subgoal in plan["subgoals"])
+    lines, latency_s = tuple(_subgoal(subgoal) for subgoal in plan["subgoals"]), plan.get("latency_s")
     return Turn(
-        time_s, "planner", plan.get("latency_s"), lines, bool(plan["feasible"]), room.take(plan.get("reason")),
-        exchanges, left,
+        time_s, "planner", None if latency_s is None else float(latency_s), lines, bool(plan["feasible"]),
+        room.take(plan.get("reason")), exchanges, left,
     )
 
 
@@ -128,7 +128,8 @@ def _subgoal(subgoal: Mapping[str, Any]) -> str:
 
 def _argument(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"({value.get('u')}, {value.get('v')})@{value.get('camera')}"
+        u, v = (round(pixel, 1) if isinstance(pixel, float) else pixel for pixel in (value.get("u"), value.get("v")))
+        return f"({u}, {v}) in {value.get('camera')}"
     return str(value)
 
 

@@ -37,7 +37,7 @@ def seconds(value: float | None) -> str:
 
 def said(value: bool | None) -> str:
     """A judgement as a word: yes, no, unknown."""
-    return {True: "yes", False: "no"}.get(value, "unknown")
+    return "unknown" if value is None else "yes" if value else "no"
 
 
 def quantity(value: float, unit: str) -> str:
