@@ -14,6 +14,7 @@ from tandem.bridge.log import LogReader
 
 WIDTH, QUALITY = 320, 70
 BEFORE_S = 1.0  # another picture so long before the end
+NEAR_S = 0.6  # a picture farther from a moment does not show it
 ENDS, WRONG, STRUCK, DONE = range(4)  # ranks
 
 
@@ -69,8 +70,8 @@ def _small(image: np.ndarray, width: int = WIDTH) -> np.ndarray:
 def film_strip(log: LogReader, story: Story, frames: int) -> list[Frame]:
     """At most `frames` pictures in the order of time: the first, failures, disturbances, ends of subgoals, the last.
 
-    Each is the picture nearest to its moment, of the body's first camera that was looked through; none when no
-    picture was kept. Raises `LogUnreadable`.
+    Each is the picture nearest to its moment and not far from it, of the body's first camera that was looked through;
+    none when no picture was kept. Raises `LogUnreadable`.
     """
     with reading(log.path):
         camera = _camera(log)
@@ -85,13 +86,13 @@ def _camera(log: LogReader) -> str | None:
 
 
 def _moments(story: Story) -> list[Moment]:
-    found = [Moment(ENDS, story.start_s, "start")]
+    found = [Moment(ENDS, story.start_s, "first")]
     ended = (one for one in story.tried if one.ended)
     found += [Moment(WRONG if one.wrong else DONE, one.end_s, _words(one)) for one in ended]
     struck = (event for event in story.events if event.kind is EventKind.DISTURBANCE)
     found += [Moment(STRUCK, event.time_s, "disturbance") for event in struck]
     found.append(Moment(STRUCK, max(story.start_s, story.end_s - BEFORE_S), ""))
-    return [*found, Moment(ENDS, story.end_s, "end")]
+    return [*found, Moment(ENDS, story.end_s, "last")]
 
 
 def _words(tried: Tried) -> str:
@@ -109,7 +110,9 @@ def _shots(log: LogReader, camera: str, moments: list[Moment]) -> list[Shot]:
             small = _small(picture.array)
             nearest |= {number: (distances[number], picture.time_s, small) for number in closer}
     shots: dict[float, Shot] = {}
-    for number, (_, time_s, small) in sorted(nearest.items()):
+    for number, (distance, time_s, small) in sorted(nearest.items()):
+        if distance > NEAR_S and moments[number].rank != ENDS:
+            continue
         shots.setdefault(time_s, Shot(time_s, [], small)).moments.append(moments[number])
     return list(shots.values())
 

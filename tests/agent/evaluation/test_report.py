@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from written_evaluation import HARM, PLAN, record, record_log
+from written_evaluation import HARM, PLAN, observe, record, record_log, spec
 
 from tandem.agent.evaluation import results
 from tandem.agent.evaluation.report import (
@@ -29,7 +29,8 @@ from tandem.agent.evaluation.report import (
 from tandem.agent.evaluation.report.chart import HIGH, _kept
 from tandem.agent.evaluation.report.selection import Budget, with_strips
 from tandem.agent.evaluation.statistics import wilson
-from tandem.bridge.contract import InvalidOption, LogUnwritable, UnusableResults
+from tandem.bridge.contract import EpisodeStart, Event, EventKind, InvalidOption, LogUnwritable, UnusableResults
+from tandem.bridge.log import Recorder
 
 VOID = {"meta", "input", "img", "br"}  # of HTML; what SVG closes at once ends in a slash
 FEWER, BLACK = Interval(-0.3, -0.6, 0.1), np.zeros((48, 64, 3), np.uint8)
@@ -188,6 +189,30 @@ def test_wherever_a_log_was_cut_there_is_a_page(tmp_path, evaluation, cut):
     whole = (evaluation / results.LOGS / "bad.mcap").read_bytes()
     (logs / "cut.mcap").write_bytes(whole[: len(whole) * cut // 10])
     assert Page(report(tmp_path, [tmp_path / "a"])[0]).open == []
+
+
+ODD = {"index": 0, "of": 1, "instruction": 5, "skill": "pick"}
+UNTYPED = {"subgoal": {"skill": 3}, "claimed": 1, "seen": None, "measured": None, "failure": 7, "detail": [HARM]}
+
+
+@pytest.mark.parametrize(("events", "sentence"), [
+    ([(EventKind.SUBGOAL_START, {})], "odd.mcap is not of the expected form"),
+    ([(EventKind.PLAN, {"subgoals": "none", "feasible": True})], "odd.mcap is not of the expected form"),
+    ([(EventKind.PLAN, {"subgoals": [], "feasible": True, "latency_s": "long"})], "odd.mcap is not of the expected form"),
+    ([(EventKind.CALLS, {"calls": [{"parts": [3]}]})], "odd.mcap is not of the expected form"),
+    ([(EventKind.SUBGOAL_START, ODD), (EventKind.SUBGOAL_END, UNTYPED)], "3 failed"),
+])  # fmt: skip
+def test_a_log_of_another_form_is_said_so_or_shown_as_words(tmp_path, events, sentence):
+    logs = write(tmp_path / "a", record(0, success=False, log="odd.mcap"))
+    with Recorder(logs / "odd.mcap", min_free_bytes=0) as recorder:
+        start = observe(0.0)
+        _ = start["image.front"]
+        recorder.on_episode_start(EpisodeStart("pick", spec(), start, {}))
+        for kind, data in events:
+            recorder.on_event(Event(kind, 0.0, HARM, data))
+    page = Page(report(tmp_path, [tmp_path / "a"])[0])
+    assert sentence in page.text
+    assert page.open == []
 
 
 def test_two_hundred_failures_stay_small_and_are_all_there(tmp_path, evaluation):
