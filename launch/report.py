@@ -1,0 +1,46 @@
+"""Make one HTML file of one or more evaluations: it opens from disk, needs no network, and can be sent to anybody.
+
+    python launch/report.py runs/evaluation
+    python launch/report.py runs/baseline runs/slower --out report.html
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.progress import Progress
+
+from tandem.agent.evaluation import results
+from tandem.agent.evaluation.report import write_report
+from tandem.bridge.contract import TandemError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of what, and where to."""
+
+    folders: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of results, as launch/evaluate.py leaves them."""
+    out: Path = Path("report.html")
+    """The file."""
+
+
+def main(options: Options) -> int:
+    console = Console(highlight=False, soft_wrap=True)
+    evaluations = [results.load(folder) for folder in options.folders]
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("episodes", total=sum(len(one.episodes) for one in evaluations))
+        written = write_report(options.out, evaluations, on_episode=lambda: progress.advance(task))
+    console.print(f"{written.path}  {written.size / 1e6:.1f} MB, {written.episodes} episodes, {written.strips} with a "
+                  "film strip")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Options, description=__doc__)))
+    except TandemError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(2)
