@@ -17,7 +17,7 @@ models := $(VENV)/.models-$(key)
 python := $(VENV)/bin/python
 install := $(python) -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: help setup setup-all episode test lint planner bench peers wheel doctor lock clean
+.PHONY: help setup setup-all episode test lint planner goldens bench peers wheel doctor lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ lint: $(light)  ## check style and that imports point down
 
 planner: $(models)  ## check a planner: make planner ARGS="--planner <folder or hub id>"
 	@$(python) launch/check_planner.py $(ARGS)
+
+goldens: $(light)  ## what the system does now is right: record the golden traces anew
+	@$(python) launch/goldens.py --update
 
 bench: $(models)  ## measure; make bench NAME=tasks ARGS="--seeds 50"
 	@$(python) launch/benchmark.py $(or $(NAME),sim) $(ARGS)

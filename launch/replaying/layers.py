@@ -203,10 +203,11 @@ def closed(logged: Logged, changes: Mapping[str, Any]) -> list[Finding]:
     if logged.obstacle or witness is None:
         why = logged.obstacle or "another body"
         return [Finding("closed", Status.INCOMPARABLE, None, f"{why}; {words}", (), facts)]
-    return [_same_course(logged, np.array(witness.rows), words, facts)]
+    return [same_course(logged, np.array(witness.rows), words, facts)]
 
 
-def _same_course(logged: Logged, again: np.ndarray, words: str, facts: dict[str, Any]) -> Finding:
+def same_course(logged: Logged, again: np.ndarray, words: str, facts: Mapping[str, Any]) -> Finding:
+    """Compare a log's states with others (T + 1, N) of the same episode."""
     count = min(len(logged.states), len(again))
     if again.shape[1] != logged.states.shape[1]:
         return Finding("closed", Status.DIVERGED, -1, f"{words}; its world has other things in it", (), facts)
