@@ -2,6 +2,7 @@
 
     python launch/report.py runs/evaluation
     python launch/report.py runs/baseline runs/slower --out report.html
+    python launch/report.py runs/evaluation --replays verdict.json no_return.json   # of launch/replay.py --json
 """
 
 import sys
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from report_sections import sections
 from rich.console import Console
 from rich.progress import Progress
 
@@ -25,14 +27,19 @@ class Options:
     """Folders of results, as launch/evaluate.py leaves them."""
     out: Path = Path("report.html")
     """The file."""
+    replays: tuple[Path, ...] = ()
+    """What launch/replay.py --json wrote of some of the episodes: verdicts, points of no return."""
+    other_states: bool = False
+    """Compare episodes that began in different states, too: paired by their seed alone."""
 
 
 def main(options: Options) -> int:
     console = Console(highlight=False, soft_wrap=True)
     evaluations = [results.load(folder) for folder in options.folders]
+    beside = sections(evaluations, options.replays, other_states=options.other_states)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("episodes", total=sum(len(one.episodes) for one in evaluations))
-        written = write_report(options.out, evaluations, on_episode=lambda: progress.advance(task))
+        written = write_report(options.out, evaluations, beside, on_episode=lambda: progress.advance(task))
     console.print(f"{written.path}  {written.size / 1e6:.1f} MB, {written.episodes} episodes, {written.strips} with a "
                   "film strip")
     return 0
