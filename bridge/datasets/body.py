@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tandem.bridge.contract.action import ActionKind, ActionSpec
+from tandem.bridge.contract.errors import InvalidSpec, UnusableDataset
 from tandem.bridge.contract.spec import BodySpec, CameraSpec, StopBehaviour
 from tandem.bridge.datasets.trajectory import Trajectory, View
 
@@ -17,9 +18,26 @@ _MARGIN = 1e-3  # a joint that never moved still has a range
 
 
 def body_of(trajectory: Trajectory) -> BodySpec:
-    """The specification in the dataset, else one made from this episode."""
+    """The specification in the dataset, else one made from this episode; raises `UnusableDataset` if none can be."""
     if trajectory.spec is not None:
-        return trajectory.spec
+        return _fitting(trajectory, trajectory.spec)
+    try:
+        return _made_from(trajectory)
+    except InvalidSpec as reason:
+        raise UnusableDataset(f"{trajectory.source} describes no body: {reason}") from reason
+
+
+def _fitting(trajectory: Trajectory, spec: BodySpec) -> BodySpec:
+    joints = trajectory.measured.get("joint_position", trajectory.state[:, : joint_count(trajectory)])
+    if spec.action.names != trajectory.action_names or spec.dof != joints.shape[1]:
+        raise UnusableDataset(
+            f"{trajectory.source}: its specification has {spec.dof} joints and actions {spec.action.names}, its rows "
+            f"{joints.shape[1]} and {trajectory.action_names}"
+        )
+    return spec
+
+
+def _made_from(trajectory: Trajectory) -> BodySpec:
     joints = trajectory.state[:, : joint_count(trajectory)]
     low, high = _range(joints)
     speeds = [_largest(joints, order, trajectory.fps) for order in (1, 2, 3)]

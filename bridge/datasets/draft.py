@@ -1,17 +1,22 @@
-"""An output that is there whole or not at all: written beside its place under a hidden name, then renamed.
+"""An output that is there whole or not at all: written in a hidden folder beside its place, then renamed.
 
-A killed export leaves its draft; the next one to the same place removes it.
+A killed export leaves its hidden folder; the next one to the same place removes it. A lock, which ends with the process
+that holds it, tells an abandoned one from one that is being written.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tandem.bridge.contract.errors import InvalidOption, UnusableDataset
+
+_SUFFIX = ".draft"
 
 
 @contextmanager
@@ -20,32 +25,55 @@ def drafted(path: Path | str, *, folder: bool) -> Iterator[Path]:
 
     Args:
         path: must not exist.
-        folder: make the draft as an empty folder.
+        folder: give an empty folder, else the name of a file to make.
 
     Raises `InvalidOption` when `path` exists, `UnusableDataset` when the disk or the folder does not take it.
     """
     path = Path(path)
     refuse_existing(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path)
-        if folder:
-            draft.mkdir()
-        yield draft
-        _publish(draft, path)
+        with _hidden(path) as hidden:
+            draft = hidden / path.name
+            if folder:
+                draft.mkdir()
+            yield draft
+            _publish(draft, path)
     except OSError as reason:
         raise UnusableDataset(
             f"cannot write {path}: {reason.strerror or reason}. Choose a folder that you may write to and that has room"
         ) from reason
-    finally:
-        _remove(draft)
 
 
 def refuse_existing(path: Path) -> None:
     """Raise `InvalidOption` when there is something at `path`."""
     if os.path.lexists(path):
         raise InvalidOption(f"{path} exists and is never overwritten: choose another --out, or remove it")
+
+
+@contextmanager
+def _hidden(path: Path) -> Iterator[Path]:
+    hidden = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
+    lock = os.open(hidden, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield hidden
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+        os.close(lock)
+
+
+def _remove_abandoned(path: Path) -> None:
+    for hidden in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
+        lock = os.open(hidden, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(hidden)
+        except BlockingIOError:
+            continue  # somebody is writing it
+        finally:
+            os.close(lock)
 
 
 def _publish(draft: Path, path: Path) -> None:
@@ -65,27 +93,3 @@ def _settle(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove_abandoned(path: Path) -> None:
-    for draft in path.parent.glob(f".{path.name}.*.draft"):
-        number = draft.name.removeprefix(f".{path.name}.").removesuffix(".draft")
-        if number.isdecimal() and not _runs(int(number)):
-            _remove(draft)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _remove(draft: Path) -> None:
-    if draft.is_dir():
-        shutil.rmtree(draft)
-    else:
-        draft.unlink(missing_ok=True)

@@ -58,7 +58,10 @@ class LeRobotReader:
 
     def episode(self, number: int) -> Trajectory:
         """One of the episodes, counted from 0."""
-        row = self._episodes[number]
+        with self._damage_named(f"episode {number}"):
+            return self._trajectory(number, self._episodes[number])
+
+    def _trajectory(self, number: int, row: dict[str, Any]) -> Trajectory:
         table = self._rows(row)
         state, actions = self._numbers(table, STATE), self._exact(table, ACTION)
         joints = (EXACT + "joint_position", EXACT + "gripper_opening")
@@ -78,7 +81,8 @@ class LeRobotReader:
         where = {"chunk_index": row["data/chunk_index"], "file_index": row["data/file_index"]}
         name = self._data_path.format(**where, episode_chunk=where["chunk_index"])
         with self._damage_named(name):
-            table = pq.read_table(self._file(name), filters=[("episode_index", "=", row["episode_index"])])
+            table = pq.read_table(self._file(name), filters=[("episode_index", "=", row["episode_index"])],
+                                  page_checksum_verification=True)
         if len(table) != row["length"]:
             raise UnusableDataset(
                 f"{self.folder / name} holds {len(table)} rows of episode {row['episode_index']}, its table says "
@@ -130,12 +134,20 @@ class LeRobotReader:
         for key, feature in self._features.items():
             if feature["dtype"] not in (_VIDEO, _IMAGE) or (feature.get("info") or {}).get("is_depth_map"):
                 continue
-            height, width, channels = feature["shape"]
-            if channels != 3:
-                raise UnusableDataset(f"{self.folder}: {key} has shape {feature['shape']}, wanted (height, width, 3)")
+            height, width = self._size(key, feature)
             frames = self._video(key, row) if feature["dtype"] == _VIDEO else partial(_pictures, table, key)
-            views.append(View(key.rpartition(".")[2], width, height, frames))
+            camera = key.removeprefix("observation.").removeprefix("images.")
+            views.append(View(camera, width, height, frames))
         return tuple(views)
+
+    def _size(self, key: str, feature: dict[str, Any]) -> tuple[int, int]:
+        with self._damage_named(f"the feature {key}"):
+            first = str((feature.get("names") or [""])[0])
+            sizes = list(map(int, feature["shape"]))
+            height, width, channels = [*sizes[1:], sizes[0]] if first.startswith("channel") else sizes
+        if channels != 3:
+            raise UnusableDataset(f"{self.folder}: {key} has shape {feature['shape']}, wanted (height, width, 3)")
+        return height, width
 
     def _video(self, key: str, row: dict[str, Any]) -> partial[Iterator[Frame]]:
         with self._damage_named("meta/episodes"):

@@ -61,7 +61,7 @@ class LeRobotV21Writer:
         fps, number = whole_fps(trajectory), len(self._episodes)
         self._first = self._first or trajectory
         table = rows_of(trajectory, Place(number, self._rows, self._tasks.number(trajectory.task)), fps)
-        pq.write_table(table, self._path("data_path", number), compression="snappy")
+        pq.write_table(table, self._path("data_path", number), compression="snappy", write_page_checksum=True)
         found = {name: describe(array_of(table[name])) for name in table.column_names}
         found |= {camera_key(view.camera): self._film(view, number, len(table), fps) for view in trajectory.views}
         self._statistics.append({"episode_index": number, "stats": found})

@@ -109,10 +109,12 @@ class RobomimicReader:
                 yield Frame(pictures[row])
 
     def _simulation(self, demo: h5py.Group) -> SimulatedStates | None:
-        """Only with a model to replay it: robomimic's `states` alone say nothing."""
-        layout = self._settings.get("state_layout") or {}
-        if "states" not in demo or not ("model_file" in demo.attrs or "model" in demo):
+        """Only Tandem's own: robosuite's models name files of the machine that made them, and its states lack parts."""
+        layout = self._settings.get("state_layout")
+        if not layout or "states" not in demo:
             return None
+        if not ("model_file" in demo.attrs or "model" in demo):
+            return SimulatedStates(_rows(demo["states"]), layout)
         text = demo.attrs.get("model_file")
         model = bytes(demo["model"][:]) if text is None else str(text).encode()
         default = "model.mjb" if text is None else "model.xml"

@@ -52,7 +52,7 @@ class RollingTable:
             self._spot = self._spot.next()
         if self._writer is None:
             self._path = self._spot.within(self._folder, ".parquet")
-            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="snappy")
+            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="snappy", write_page_checksum=True)
         self._writer.write_table(rows, row_group_size=len(rows))
         return self._spot
 

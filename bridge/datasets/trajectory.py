@@ -36,6 +36,10 @@ class View:
     height: int
     frames: Callable[[], Iterator[Frame]]
 
+    def __post_init__(self):
+        if not self.camera or "/" in self.camera or self.camera.startswith("."):
+            raise UnusableDataset(f"a camera called {self.camera!r} cannot name a file: rename it")
+
     def checked(self, count: int) -> Iterator[Frame]:
         """The first `count` frames; raises `UnusableDataset` when there are fewer, and at one of another size."""
         frames = self.frames()

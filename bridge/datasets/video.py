@@ -66,20 +66,17 @@ class VideoFile:
 
 
 def frames_between(path: Path, start_s: float, count: int, fps: float) -> Iterator[np.ndarray]:
-    """`count` images uint8 (H, W, 3) of a file, from the one at `start_s` on; raises `UnusableDataset` if some lack."""
-    given, half = 0, 0.5 / fps
+    """`count` images uint8 (H, W, 3) of a file, the first at `start_s`; raises `UnusableDataset` where one lacks."""
     with video_damage_named(path), av.open(str(path)) as container:
-        stream = container.streams.video[0]
+        stream, half = container.streams.video[0], 0.5 / fps
         container.seek(int(max(0.0, start_s - half) / stream.time_base), stream=stream)
-        for frame in container.decode(stream):
-            if float(frame.pts * stream.time_base) < start_s - half:
-                continue
-            if given == count:
-                return
+        decoded = container.decode(stream)
+        for number in range(count):
+            due_s = start_s + number / fps
+            frame = next((one for one in decoded if one.pts * stream.time_base > due_s - half), None)
+            if frame is None or frame.pts * stream.time_base > due_s + half:
+                raise UnusableDataset(f"{path} has no frame at {due_s:.3f} s, the dataset says it has")
             yield frame.to_ndarray(format="rgb24")
-            given += 1
-    if given < count:
-        raise UnusableDataset(f"{path} has {given} frames from {start_s:.3f} s on, the dataset says {count}")
 
 
 @contextmanager
@@ -87,5 +84,5 @@ def video_damage_named(path: Path) -> Iterator[None]:
     """Turns what a decoder stumbles over into `UnusableDataset`."""
     try:
         yield
-    except (av.FFmpegError, IndexError) as reason:
+    except (av.FFmpegError, IndexError, ValueError, TypeError, OverflowError) as reason:
         raise UnusableDataset(f"{path} is missing or no video: {reason}") from reason

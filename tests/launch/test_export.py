@@ -1,0 +1,95 @@
+"""The scripts as people run them: an episode becomes a dataset and a log again; what is stopped leaves nothing."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from export import rendered
+
+from tandem.bridge.log import LogReader
+from tandem.bridge.log.pictures import digest
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+
+
+def command(script, *options):
+    return [sys.executable, str(LAUNCH / script), *map(str, options)]
+
+
+def run(script, *options, code=0):
+    done = subprocess.run(command(script, *options), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """One short episode of each of two seeds."""
+    folder = tmp_path_factory.mktemp("runs")
+    run("episode.py", "--planner", "scripted", "--no-pictures", "--seed", 3, "--episodes", 2, "--log-dir", folder)
+    return sorted(folder.rglob("*.mcap"))
+
+
+def test_an_episode_becomes_a_dataset_and_a_log_again(logs, tmp_path):
+    done = run("export.py", logs[0].parent, "--out", tmp_path / "dataset")
+    assert "2, 2 of them successes" in done.stdout
+    assert "staleness of front" in done.stdout
+    run("import.py", tmp_path / "dataset", "--out", tmp_path / "back")
+    for number, path in enumerate(logs):
+        log, back = LogReader(path), LogReader(tmp_path / f"back/episode-{number:06d}.mcap")
+        np.testing.assert_array_equal(back.actions()[1], log.actions()[1])
+        assert back.manifest["instruction"] == log.manifest["instruction"]
+        assert back.result["success"]
+
+
+def test_what_is_rendered_is_what_was_looked_at(logs):
+    log = LogReader(logs[0])
+    seen = {picture.time_s: picture.digest for picture in log.images("front")}
+    times = np.array(sorted(seen))
+    again = {time_s: digest(image).hex() for time_s, image in zip(times, rendered(log, "front", times), strict=True)}
+    assert again == seen
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_export_that_is_stopped_leaves_no_dataset(logs, tmp_path, stop):
+    process = subprocess.Popen(
+        command("export.py", *logs, "--out", tmp_path / "dataset", "--render"), stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("*.mp4")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(stop)
+    _, errors = process.communicate(timeout=60)
+    assert "Traceback" not in errors
+    assert process.returncode == (130 if stop != signal.SIGKILL else -signal.SIGKILL)
+    assert not (tmp_path / "dataset").exists()
+    assert bool(list(tmp_path.iterdir())) is (stop == signal.SIGKILL)
+
+
+def test_mistakes_are_one_line_and_a_code(logs, tmp_path):
+    out = tmp_path / "out"
+    for code, words, options in (
+        (1, "no episode logs", (tmp_path, "--out", out)),
+        (1, "there is no log", (tmp_path / "absent.mcap", "--out", out)),
+        (2, "unknown format", (logs[0], "--out", out, "--to", "rlds")),
+        (2, "never overwritten", (logs[0], "--out", tmp_path)),
+    ):
+        done = run("export.py", *options, code=code)
+        assert words in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    for code, words, options in (
+        (1, "there is no dataset", (tmp_path / "absent", "--out", out)),
+        (1, "info.json is missing", (tmp_path, "--out", out)),
+        (2, "picture format", (tmp_path, "--out", out, "--pictures", "gif")),
+    ):
+        done = run("import.py", *options, code=code)
+        assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []
