@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -44,6 +45,7 @@ class VideoFile:
     def __init__(self, path: Path, width: int, height: int, fps: float, codec: str):
         if width % 2 or height % 2:
             raise UnusableDataset(f"a video in {PIXELS} has an even width and height, this camera {width}x{height}")
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells its settings on stderr; 1: errors only
         name, options = CODECS[codec]
         rate = Fraction(fps).limit_denominator(1001)
         self.path, self.frames, self._step = path, 0, 1 / rate
