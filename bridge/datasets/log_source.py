@@ -34,23 +34,18 @@ def trajectory_of(
 
     Raises `UnusableDataset` when the log holds no step, or not these cameras.
     """
-    steps, first = _steps_of(log)
-    index = np.array([step.index for step in steps])
-    grid = np.arange(index[0], index[-1] + 1)
-    rows = np.searchsorted(index, grid, side="right") - 1
-    before = _measured_before(steps, first)
-    spec, times = log.spec, np.array([step.time_s for step in steps])[rows]
-    times = times + (grid - index[rows]) * spec.dt_s
+    (steps, before), spec = _steps_of(log), log.spec
+    rows, late = _grid(steps)
+    times = np.array([step.time_s for step in steps])[rows] + late * spec.dt_s
     measured = {"command": np.array([step.command for step in steps])[rows]}
     measured |= _known({name: np.array([getattr(one, name) for one in before])[rows] for name in MEASURED})
     names, state = _state(spec, measured)
-    late_s = float((grid - index[rows]).max() * spec.dt_s)
     return Trajectory(
         fps=spec.control_hz, task=log.manifest["instruction"], robot=spec.robot, state_names=names, state=state,
         action_names=spec.action.names, actions=np.array([step.action for step in steps])[rows],
         views=_views(log, cameras, render, times), success=None if log.result is None else log.result["success"],
         source=log.path.name, measured=measured, spec=spec, simulation=_simulation(log, times),
-        origin=describe_log(log), ages_s={"state and action": late_s},
+        origin=describe_log(log), ages_s={"state and action": float(late.max() * spec.dt_s)},
     )
 
 
@@ -60,17 +55,21 @@ def cameras_of(log: LogReader, render: FrameSource | None = None) -> tuple[str, 
     return every if render is not None else tuple(name for name in every if name in log.cameras)
 
 
-def _steps_of(log: LogReader) -> tuple[list[LoggedStep], Measurement]:
+def _steps_of(log: LogReader) -> tuple[list[LoggedStep], list[Measurement]]:
+    """The steps, and what was measured before each: what was measured after the one before it."""
     wanted = (topics.ACTION, topics.COMMAND, topics.MEASURED)
     steps = list(log.steps()) if all(topic in log.channels for topic in wanted) else []
     if not steps:
         raise UnusableDataset(f"{log.path} holds no control step: leave it out")
-    return steps, next(log.measurements())
+    return steps, [next(log.measurements()), *(step.measured for step in steps[:-1])]
 
 
-def _measured_before(steps: list[LoggedStep], first: Measurement) -> list[Measurement]:
-    """What was measured before each step is what was measured after the one before it."""
-    return [first, *(step.measured for step in steps[:-1])]
+def _grid(steps: list[LoggedStep]) -> tuple[np.ndarray, np.ndarray]:
+    """For every step from the first to the last, the latest that is there, and how many steps ago that was."""
+    index = np.array([step.index for step in steps])
+    grid = np.arange(index[0], index[-1] + 1)
+    rows = np.searchsorted(index, grid, side="right") - 1
+    return rows, grid - index[rows]
 
 
 def _known(measured: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

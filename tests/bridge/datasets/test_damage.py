@@ -12,6 +12,7 @@ from dummy_logs import record
 
 from tandem.bridge.contract import UnusableDataset
 from tandem.bridge.datasets import export_logs, import_dataset, open_dataset
+from tandem.bridge.datasets.video import VideoFile
 
 DATA, VIDEO = "data/chunk-000/file-000.parquet", "videos/observation.images.front/chunk-000/file-000.mp4"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -128,3 +129,13 @@ def test_damage_anywhere_is_no_other_error(intact, tmp_path, name):
         except UnusableDataset:
             told += 1
     assert told > 10
+
+
+def test_a_film_at_another_rate_is_noticed(dataset):
+    frames = [frame.array for k in range(2) for frame in open_dataset(dataset).episode(k).views[0].checked(12)]
+    slow = VideoFile(dataset / VIDEO, 64, 48, 10, "h264")  # the dataset says 20
+    for image in frames:
+        slow.add(image)
+    slow.close()
+    with pytest.raises(UnusableDataset, match=r"no frame at 0\.050 s"):
+        read_all(dataset)
