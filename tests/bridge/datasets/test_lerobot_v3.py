@@ -1,10 +1,12 @@
 """A LeRobot v3.0 dataset holds what the logs held, lies on disk as LeRobot lays it, and comes back as logs."""
 
 import json
+import shutil
 from itertools import pairwise
 
 import av
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dummy_logs import psnr, record, same_numbers
@@ -12,8 +14,9 @@ from dummy_logs import psnr, record, same_numbers
 from tandem.bridge.datasets import export_logs, import_dataset, open_dataset
 from tandem.bridge.datasets.lerobot_v3 import LeRobotV3Writer
 from tandem.bridge.datasets.log_source import trajectory_of
-from tandem.bridge.log import LogReader
+from tandem.bridge.log import LogReader, PicturePolicy
 from tandem.bridge.log.film import write_film
+from tandem.bridge.log.pictures import encode_image
 from tandem.bridge.log.storyboard import Storyboard
 
 TASKS = ("stack the cubes", "close the drawer", "stack the cubes")
@@ -174,3 +177,17 @@ def test_lerobots_own_becomes_logs_that_the_tools_read(lerobots_own, tmp_path):
     assert export_logs([tmp_path / "logs"], tmp_path / "again").frames == 14
     again = open_dataset(tmp_path / "again").episode(0)
     np.testing.assert_array_equal(again.actions, open_dataset(lerobots_own).episode(2).actions)
+
+
+def test_pictures_within_the_table_are_read_too(dataset, tmp_path):
+    shutil.copytree(dataset, tmp_path / "images")
+    path, key = tmp_path / "images/data/chunk-000/file-000.parquet", "observation.images.front"
+    rows = np.random.default_rng(0).integers(0, 255, (33, 48, 64, 3), dtype=np.uint8)
+    cells = [{"bytes": encode_image(image, PicturePolicy(format="png")), "path": None} for image in rows]
+    pq.write_table(pq.read_table(path).append_column(key, pa.array(cells)), path)
+    info = info_of(tmp_path / "images")
+    info["features"][key] = {"dtype": "image", "shape": [3, 48, 64], "names": ["channels", "height", "width"]}
+    (tmp_path / "images/meta/info.json").write_text(json.dumps(info))
+    (view,) = open_dataset(tmp_path / "images").episode(1).views
+    assert (view.camera, view.width, view.height) == ("front", 64, 48)
+    np.testing.assert_array_equal([frame.array for frame in view.checked(11)], rows[10:21])

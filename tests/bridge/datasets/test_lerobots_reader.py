@@ -10,6 +10,7 @@ import pytest
 from dummy_logs import psnr, record
 
 from tandem.bridge.datasets import export_logs, open_dataset
+from tandem.bridge.log import LogReader
 
 PEERS = Path(os.environ.get("TANDEM_PEERS", Path.home() / ".cache/tandem-peers"))
 PYTHON = PEERS / "lerobot/bin/python"
@@ -67,3 +68,26 @@ def test_lerobots_own_library_reads_ours(tmp_path, codec):
     frames = [frame.array for episode in episodes for frame in episode.views[0].checked(len(episode))]
     for theirs, mine in zip(read["frames"], frames, strict=True):
         assert psnr(np.moveaxis(theirs * 255, 0, -1), mine) > 40  # two decoders of one film
+
+
+@pytest.mark.peer
+def test_lerobots_own_converter_takes_our_older_format(tmp_path):
+    if not PYTHON.exists():
+        pytest.skip("no LeRobot: launch/peers/setup.sh lerobot")
+    (tmp_path / "logs").mkdir()
+    for k, task in enumerate(("stack the cubes", "close the drawer")):
+        record(tmp_path / f"logs/{k}.mcap", seed=k, steps=8 + k, task=task)
+    export_logs([tmp_path / "logs"], tmp_path / "ours", to="lerobot-v2.1")
+    alone = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": ""}
+    converter = "lerobot.datasets.v30.convert_dataset_v21_to_v30"
+    done = subprocess.run(
+        [PYTHON, "-m", converter, "--repo-id=ours", f"--root={tmp_path}", "--push-to-hub=false"], env=alone,
+        capture_output=True, text=True, timeout=240, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    converted = open_dataset(tmp_path / "ours")
+    for k, task in enumerate(("stack the cubes", "close the drawer")):
+        episode, log = converted.episode(k), LogReader(tmp_path / f"logs/{k}.mcap")
+        assert episode.task == task
+        np.testing.assert_array_equal(episode.actions, log.actions()[1])
+        assert psnr(next(episode.views[0].checked(1)).array, next(log.images("front")).array) > 34
