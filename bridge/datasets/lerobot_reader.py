@@ -45,7 +45,7 @@ class LeRobotReader:
         self.info: dict[str, Any] = self._json("meta/info.json")
         version = self.info.get("codebase_version")
         if version != VERSION:
-            raise UnusableDataset(f"{self.folder} is LeRobot's format {version}, read is {VERSION}: LeRobot converts it")
+            raise UnusableDataset(f"{self.folder} is of LeRobot's {version}, read is {VERSION}: LeRobot converts it")
         with self._damage_named("meta/info.json"):
             self.fps, self._features = float(self.info["fps"]), dict(self.info["features"])
             self._data_path, self._video_path = self.info["data_path"], self.info.get("video_path")
