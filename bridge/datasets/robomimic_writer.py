@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,44 @@ TEXT_MODELS = (".xml", ".mjcf")
 NOT_OBSERVED = ("command",)
 
 
+class _Disk(io.FileIO):
+    """The file under HDF5, which crashes the process at its end once a write has failed: it is told of none.
+
+    Attributes:
+        error: the first write that failed; nothing is written from then on.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """All of `data`, or nothing once the disk has refused any."""
+        rest = memoryview(data).cast("B")
+        while rest and self.error is None:
+            try:
+                rest = rest[super().write(rest):]
+            except OSError as reason:
+                self.error = reason
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the size, unless the disk has refused anything."""
+        if self.error is None:
+            try:
+                return super().truncate(size)
+            except OSError as reason:
+                self.error = reason
+        return size or 0
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Raises the error at the end, in place of whatever HDF5 has made of it."""
+        try:
+            yield
+        finally:
+            if self.error is not None:
+                raise self.error
+
+
 class RobomimicWriter:
     """Adds episodes to a new file. States are the simulator's own, whole; without a simulator they are `state`.
 
@@ -24,13 +66,19 @@ class RobomimicWriter:
     """
 
     def __init__(self, path: Path):
-        self._file = h5py.File(path, "w")
+        self._disk = _Disk(path, "w+")
+        self._file = h5py.File(self._disk, "w")
+        weakref.finalize(self, self._file.close)  # HDF5 must let go of an abandoned file before the interpreter does
         self._data, self._total = self._file.create_group("data"), 0
         self._good: list[str] = []
         self._count = 0
 
     def add(self, trajectory: Trajectory) -> None:
-        """Write one episode."""
+        """Write one episode; raises `OSError` when the disk does not take it."""
+        with self._disk.told():
+            self._add(trajectory)
+
+    def _add(self, trajectory: Trajectory) -> None:
         name = f"demo_{self._count}"
         if self._count == 0:
             self._describe(trajectory)
@@ -52,10 +100,12 @@ class RobomimicWriter:
 
     def close(self) -> None:
         """Write the total and the filter key of the successes, and close."""
-        self._data.attrs["total"] = self._total
-        if self._good:
-            self._file["mask/successful"] = np.array(self._good, dtype="S")
-        self._file.close()
+        with self._disk.told():
+            self._data.attrs["total"] = self._total
+            if self._good:
+                self._file["mask/successful"] = np.array(self._good, dtype="S")
+            self._file.close()
+        self._disk.close()
 
     def _describe(self, trajectory: Trajectory) -> None:
         simulation = trajectory.simulation

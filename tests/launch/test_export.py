@@ -107,3 +107,14 @@ def test_mistakes_are_one_line_and_a_code(logs, tmp_path):
         done = run("import.py", *options, code=code)
         assert words in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("to", ["lerobot", "lerobot-v2.1", "hdf5", "mp4"])
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(logs, tmp_path, to):
+    limited = ["bash", "-c", 'ulimit -f 64; exec "$@"', "bash"]  # no file larger than 64 KiB
+    program = [*limited, *command("export.py", *logs, "--to", to, "--out", tmp_path / "out")]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.startswith("UnusableDataset: cannot write")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
