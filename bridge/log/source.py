@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import zstandard
+from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.reader import SeekingReader
 from mcap.records import Attachment, Channel, Chunk, DataEnd, McapRecord, Message, Metadata, Schema
@@ -31,6 +32,7 @@ DAMAGE = (
 
 
 _MAGIC = b"\x89MCAP0\r\n"
+_RECORD_HEAD = 9  # bytes: the opcode and the length of what follows
 _FOOTER = struct.Struct("<BQQQI8s")  # opcode, length, start of the summary, of its offsets, checksum; then the magic
 
 
@@ -64,16 +66,32 @@ class IndexedSource:
         self.schemas = {channel.topic: summary.schemas.get(channel.schema_id) for channel in summary.channels.values()}
 
     def messages(self, *topics: str) -> Iterator[Logged]:
-        """The messages of some topics, in the order in which they were written."""
+        """The messages of some topics, in the order in which they were written.
+
+        Chunk by chunk: the library's own iterator holds every message of these topics before it gives the first.
+        """
         with self._path.open("rb") as stream:
-            reader = SeekingReader(stream, validate_crcs=True)
-            for schema, channel, message in reader.iter_messages(topics, log_time_order=False):
-                yield Logged(channel.topic, schema, message.log_time / 1e9, message.data)
+            summary = SeekingReader(stream).get_summary()
+            wanted = {number for number, channel in summary.channels.items() if channel.topic in topics}
+            for index in sorted(summary.chunk_indexes, key=lambda index: index.chunk_start_offset):
+                if index.message_index_offsets and wanted.isdisjoint(index.message_index_offsets):
+                    continue
+                for message in _chunk_messages(stream, index.chunk_start_offset):
+                    if message.channel_id in wanted:
+                        channel = summary.channels[message.channel_id]
+                        schema = summary.schemas.get(channel.schema_id)
+                        yield Logged(channel.topic, schema, message.log_time / 1e9, message.data)
 
     def attachments(self) -> Iterator[Attachment]:
         """The files attached."""
         with self._path.open("rb") as stream:
             yield from SeekingReader(stream).iter_attachments()
+
+
+def _chunk_messages(stream: BinaryIO, start: int) -> Iterator[Message]:
+    stream.seek(start + _RECORD_HEAD)
+    chunk = Chunk.read(ReadDataStream(stream))
+    return (record for record in breakup_chunk(chunk, validate_crc=True) if isinstance(record, Message))
 
 
 def _check_summary(stream: BinaryIO) -> None:

@@ -1,6 +1,7 @@
 """What goes into a log comes out of it: numbers bit for bit, pictures as they were seen."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -191,3 +192,14 @@ def test_an_event_that_holds_an_object_is_refused_where_it_is_raised(tmp_path):
         Episode().play(recorder, 1, end=False)
         with pytest.raises(TypeError, match="plain types"):
             recorder.on_event(Event(EventKind.NOTE, 0.0, "what", {"subgoal": PICK}))
+
+
+def test_pictures_are_read_one_by_one(tmp_path):
+    record(tmp_path / "e.mcap", steps=300, pictures=PicturePolicy(format="png"))
+    log = LogReader(tmp_path / "e.mcap")
+    tracemalloc.start()
+    count = sum(1 for _ in log.images("front"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 100
+    assert peak < log.path.stat().st_size / 4
