@@ -26,7 +26,7 @@ from tandem.agent.evaluation.report import (
 )
 from tandem.agent.evaluation.report.sections import Section
 from tandem.agent.evaluation.results import Evaluation
-from tandem.bridge.contract import InvalidOption
+from tandem.bridge.contract import InvalidOption, TandemError
 from tandem.bridge.log import LogReader
 
 SAME = {"bit-exact": True, "within tolerance": True, "diverged": False, "not comparable": None}
@@ -78,7 +78,7 @@ def _replay(path: Path) -> Section:
         plain = json.loads(path.read_text(encoding="utf-8"))
         episode = Path(plain["log"]).stem
         return _no_return(plain, episode) if "curve" in plain else _divergence(plain, episode)
-    except (OSError, ValueError, KeyError, TypeError) as reason:
+    except (OSError, ValueError, KeyError, TypeError, TandemError) as reason:
         words = f"{path} is not what launch/replay.py --json writes: {type(reason).__name__}: {reason}"
         raise InvalidOption(words) from reason
 

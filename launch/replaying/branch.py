@@ -148,6 +148,10 @@ class Recalled:
         """A new episode."""
         self._given = 0
 
+    def describe(self) -> dict[str, Any]:
+        """Of the planner that comes after."""
+        return self._then.describe()
+
     def plan(self, request: PlanRequest) -> Plan:
         """See `Planner`."""
         if self._free():
