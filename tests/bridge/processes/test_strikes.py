@@ -49,7 +49,7 @@ class Scene:
         )
         self.endpoint = re.search(r"tcp://\S+?(?=,)", self.gateway.stdout.readline())[0]
         self.servo = int(Path(f"/proc/{self.gateway.pid}/task/{self.gateway.pid}/children").read_text().split()[0])
-        self.agent = self.start_agent()
+        self.agent = None
 
     def start_agent(self):
         command = [sys.executable, HERE / "wanderer.py", self.endpoint, next_free(self.log.parent, "agent")]
@@ -61,19 +61,23 @@ class Scene:
         return {"agent": self.agent.pid, "gateway": self.gateway.pid, "servo": self.servo}[who]
 
     def close(self):
-        for pid in (self.agent.pid, self.gateway.pid, self.servo):
+        agent = [] if self.agent is None else [self.agent]
+        for pid in (*(process.pid for process in agent), self.gateway.pid, self.servo):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
                 os.kill(pid, signal.SIGKILL)
-        self.agent.wait()
-        self.gateway.wait()
+        for process in (*agent, self.gateway):
+            process.wait()
 
 
 @pytest.fixture
 def scene(tmp_path):
     scene = Scene(tmp_path)
-    yield scene
-    scene.close()
+    try:
+        scene.agent = scene.start_agent()
+        yield scene
+    finally:
+        scene.close()
 
 
 def check_stopped(scene, struck, *, until):
