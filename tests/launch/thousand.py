@@ -2,7 +2,7 @@
 
     python tests/launch/thousand.py [--episodes 1000] [--workers 2] [--kills 5] [--out FOLDER]
 
-Prints what happened at each kill. Exit code 1 when an episode is missing, counted twice, or a worker outlives its parent.
+Prints what happened at each kill. Exit code 1 when an episode is missing or counted twice, or a worker goes on alone.
 """
 
 import random
