@@ -64,7 +64,7 @@ class Evaluation:
         try:
             foreman = self._foreman(effort, folder)
             try:
-                _note(console, folder.begin(self._plan(foreman.describe(self.tasks[0]), effort)))
+                _note(console, folder.begin(self._plan(foreman.describe(self.tasks), effort)))
                 schedule = Schedule(folder.left())
                 self._work(foreman, schedule, folder, console)
             finally:

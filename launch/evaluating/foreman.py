@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,11 @@ class Foreman:
         self._idle: list[Hand] = []
         self._busy: dict[Hand, _Errand] = {}
 
-    def describe(self, task: str) -> dict[str, Any]:
+    def describe(self, tasks: Sequence[str]) -> dict[str, Any]:
         """What a worker says of the system. Raises `InvalidOption` when it cannot be composed."""
         hand = self._crew.hire()
         self._idle.append(hand)
-        hand.ask({"describe": task})
+        hand.ask({"describe": list(tasks)})
         if not self._crew.wait([hand], self._patience_s):
             raise InvalidOption(f"no worker was ready within {self._patience_s:g} s: give it more with --patience-s")
         try:
