@@ -20,6 +20,8 @@ from evaluating import evaluation as evaluating
 from evaluating.changes import ARMS, changed
 from evaluating.crew import WorkerDied
 from evaluating.folder import Folder
+from evaluating.local_crew import LocalCrew
+from evaluating.worker import Order
 
 from tandem.agent.evaluation import results
 from tandem.agent.evaluation.results import EPISODE, INFRASTRUCTURE, Address, Record
@@ -150,6 +152,17 @@ def test_killed_with_its_workers_at_work_and_resumed_nothing_is_counted_twice(tm
     assert logs == {record.log for record in results.load(out).episodes.values()}
     assert len(logs) == 8
     assert LogReader(out / "logs" / "pick_place-7-seed7.mcap").result["success"]
+
+
+def test_a_worker_that_waits_for_work_ends_when_nobody_is_left_to_give_it(tmp_path):
+    crew = LocalCrew(Order(System(planner="scripted")), tmp_path, threads=1)
+    hand = crew.hire()
+    hand.ask({"describe": ["stack"]})
+    assert crew.wait([hand], WITHIN_S) == [hand]
+    assert hand.answer() == {"about": {}}
+    hand._process.stdin.close()  # as the kernel does it for a parent that is gone
+    assert hand._process.wait(10) == 0
+    hand.dismiss()
 
 
 def test_a_worker_that_is_killed_is_counted_apart_and_its_episode_tried_again(tmp_path):
