@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evaluating.crew import WorkerDied
 from evaluating.worker import Order, Worker
+from minds import NAMES
 
 from tandem.bridge.contract import InvalidOption, MissingDependency
 
@@ -55,7 +58,7 @@ class RayCrew:
             import ray
         except ModuleNotFoundError as reason:
             raise MissingDependency("ray, for --ray,", 'pip install "tandem[ray]"') from reason
-        self._ray, self._order = ray, order
+        self._ray, self._order = ray, _anywhere(order)
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         _join(ray, address, passed_on | {"OMP_NUM_THREADS": str(threads)})
         self._kind = ray.remote(RayWorker).options(num_cpus=1, num_gpus=gpus, scheduling_strategy="SPREAD")
@@ -107,8 +110,17 @@ class RayHand:
         self._ray.kill(self._actor)
 
 
+def _anywhere(order: Order) -> Order:
+    """Folders of models by their whole path: workers stand elsewhere."""
+    named = {name: getattr(order.system, name) for name in ("planner", "perceiver")}
+    whole = {name: str(Path(spec).resolve()) for name, spec in named.items()
+             if spec and spec not in NAMES and Path(spec).is_dir()}
+    return replace(order, system=replace(order.system, **whole))
+
+
 def _join(ray: Any, address: str, environment: Mapping[str, str]) -> None:
-    """These scripts travel to every node; tandem itself is installed there."""
+    """These scripts travel to every node; tandem itself is installed there. Signals stay as they were."""
+    on_stop = signal.getsignal(signal.SIGTERM)
     travels = {"working_dir": str(LAUNCH), "excludes": ["__pycache__", "peers"], "env_vars": dict(environment)}
     quietly = {"runtime_env": travels, "log_to_driver": False, "logging_level": "ERROR"}
     try:
@@ -118,3 +130,4 @@ def _join(ray: Any, address: str, environment: Mapping[str, str]) -> None:
             raise InvalidOption(f"there is no Ray cluster at {address!r}: {reason}; start one with "
                                 "ray start --head, or give --ray auto") from reason
         ray.init(address="local", include_dashboard=False, **quietly)
+    signal.signal(signal.SIGTERM, on_stop)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from composition import Rig, System
 from evaluating.notes import Notes, broken
 
-from tandem.agent.evaluation.results import Address, Record
+from tandem.agent.evaluation.results import INFRASTRUCTURE, Address, Record
 from tandem.bridge.contract import InvalidOption, TandemError
 from tandem.bridge.log import Recorder
 
@@ -104,8 +104,8 @@ class Worker:
         path.unlink(missing_ok=True)  # of a try that broke
         with Recorder(path, **rig.stage.keeps()) as recorder:
             record = notes.record(address, rig.run(address.seed, subscribers=[recorder, notes]))
-        if self._order.keep == "failures" and record.success and not record.false_success:
+        wanted = self._order.keep == "all" or not record.success or record.false_success
+        if record.kind == INFRASTRUCTURE or not wanted:
             path.unlink(missing_ok=True)
-        if not path.exists():
             return record, None
         return replace(record, log=path.name), path
