@@ -203,7 +203,7 @@ def test_two_do_not_write_to_one_folder(tmp_path):
 
 def test_logs_of_failures_are_kept_and_no_others(tmp_path):
     out = tmp_path / "out"
-    run(out, "--tasks", "pick_place", "--episodes", 4, "--horizon-s", 6.6, "--record", "failures")
+    run(out, "--tasks", "pick_place", "--episodes", 4, "--horizon-s", 5.5, "--record", "failures")
     episodes = results.load(out).episodes.values()
     assert {record.success for record in episodes} == {True, False}
     for record in episodes:
