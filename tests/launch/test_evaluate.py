@@ -14,14 +14,14 @@ from pathlib import Path
 
 import evaluate
 import pytest
-from composition import System
+from composition import Rig, System
 from evaluate import Options, main
 from evaluating import evaluation as evaluating
 from evaluating.changes import ARMS, changed
 from evaluating.crew import WorkerDied
 from evaluating.folder import Folder
 from evaluating.local_crew import LocalCrew
-from evaluating.worker import Order
+from evaluating.worker import Order, Worker
 
 from tandem.agent.evaluation import results
 from tandem.agent.evaluation.results import EPISODE, INFRASTRUCTURE, Address, Record
@@ -263,6 +263,28 @@ def test_who_breaks_every_time_is_tried_three_times_and_listed(tmp_path, monkeyp
         *request.get("run", ("", 0, 0)))))
     assert main(Options(**options, episodes=1, first_seed=3, resume=True)) == 0
     assert complete(tmp_path / "out")
+
+
+def test_a_mistake_in_a_program_is_no_result_of_the_agent(tmp_path, monkeypatch):
+    worker = Worker(Order(System(task="stack", planner="scripted"), "all"), tmp_path)
+
+    def run(self, seed, subscribers):
+        raise ZeroDivisionError(f"seed {seed}")
+
+    monkeypatch.setattr(Rig, "run", run)
+    told = worker.answer({"run": ["stack", 4, 9]})
+    record = Record.from_dict(told["record"])
+    assert (record.kind, record.failure, record.reason) == (INFRASTRUCTURE, "ZeroDivisionError", "seed 9")
+    assert (record.address, told["log"]) == (Address("stack", 4, 9), None)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_words_that_are_drawn_depend_on_the_seed_of_the_episode_alone():
+    rig = Rig(System(planner="babble", policy="demonstrator", verifier="predicate", temperature=1.0, horizon_s=0.5))
+    for seed in (3, 8):
+        rig.run(seed)
+        assert rig.describe()["planner"]["model"]["seed"] == seed
+    rig.close()
 
 
 @pytest.mark.parametrize("options, words", [
