@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
+from compare import MOST
 from comparison_tables import Report
 from composition import System
 from evaluating import closing
@@ -95,6 +96,8 @@ def check(options: Options) -> None:
             task_named(task)
     elif options.workers != 1 or options.ray or len(options.tasks) > 1:
         raise InvalidOption("a body behind the bridge has one commander and one task: --workers 1, one task, no --ray")
+    if len({folder_name(name) for name in options.arms}) < len(options.arms) or len(options.arms) >= MOST:
+        raise InvalidOption(f"give each of --arms once, and at most {MOST - 1}")
     if options.arm and options.arms:
         raise InvalidOption("--arm says what this evaluation is, --arms what to run beside the baseline: give one")
 

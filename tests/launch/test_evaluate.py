@@ -306,6 +306,7 @@ def test_what_cannot_be_composed_is_told_before_anything_is_written(tmp_path, op
     ({"arm": ("difficulty=hard",)}, InvalidOption, "takes a float"),
     ({"arms": ("lightning",)}, UnknownName, "Did you mean 'lighting'"),
     ({"arms": ("difficulty=0.5",)}, InvalidOption, "changes nothing"),
+    ({"arms": ("latency", "latency")}, InvalidOption, "once"),
     ({"arm": ("wording",), "arms": ("latency",)}, InvalidOption, "give one"),
     ({"body": "tcp://127.0.0.1:7000", "workers": 2}, InvalidOption, "one commander"),
 ])
