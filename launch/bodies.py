@@ -21,6 +21,7 @@ from tandem.sim.replay import first_difference, load_model, state_layout
 from tandem.sim.scene import Rates
 from tandem.sim.simulation import Simulation
 from tandem.sim.tasks import Wish, task_named
+from tandem.sim.tasks.paraphrases import worded
 from tandem.sim.truth import Truth
 from tandem.sim.world import World
 
@@ -41,8 +42,9 @@ class Here:
     """
 
     def __init__(self, system: Any):
+        task, rates = worded(task_named(system.task), system.wording), Rates(system.physics_hz, system.control_hz)
         self.body: Body = Simulation(
-            task_named(system.task), load(system.robot), rates=Rates(system.physics_hz, system.control_hz),
+            task, load(system.robot), rates=rates,
             wish=Wish(difficulty=system.difficulty), disturbances=[disturbance_named(name) for name in system.disturb],
         )
         self.truth: Truth = self.body.truth()

@@ -115,7 +115,7 @@ def summaries_table(evaluations: Mapping[str, Evaluation], summaries: Mapping[st
     ))
     for letter, summary in summaries.items():
         shown.add_row(letter, escape(str(evaluations[letter].folder)), f"{summary.overall.episodes}/{summary.planned}",
-                      *_figures(summary.overall))
+                      *figures_cells(summary.overall))
     return shown
 
 
@@ -191,7 +191,8 @@ def _remarks(letter: str, summary: Summary) -> Iterator[str]:
         yield f"[yellow]{letter}[/]: {summary.overall.episodes} of {summary.planned} planned episodes have ended"
 
 
-def _figures(figures: Figures) -> tuple[str, ...]:
+def figures_cells(figures: Figures) -> tuple[str, ...]:
+    """Success, its interval, progress, false success, plans, their latency, stale, time, failures, infrastructure."""
     failures = ", ".join(f"{code} {count}" for code, count in list(figures.failures.items())[:3])
     latency = "-" if figures.plan_latency_p50_s is None else (
         f"{figures.plan_latency_p50_s:.2f}/{figures.plan_latency_p95_s:.2f} s")

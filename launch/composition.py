@@ -37,6 +37,7 @@ from tandem.bridge.contract import (
 from tandem.bridge.log import manifest
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
+from tandem.sim.tasks.paraphrases import WORDINGS
 from tandem.sim.truth import Truth
 
 POLICIES = ("motion", "demonstrator")
@@ -93,10 +94,13 @@ class System:
     """Determines which messages are struck."""
     horizon_s: float | None = None
     """Body time after which an episode is given up; without it the task's own."""
+    wording: str = "own"
+    """Words of the instruction: own (the task's), paraphrased (the same in other words, in the same world)."""
     difficulty: float = 0.5
     """0 easy .. 1 hard: more objects, more distractors, longer plans."""
     disturb: tuple[str, ...] = ()
-    """What goes wrong on purpose: moved, knocked, slipped, frozen_camera, black_camera, noise, delayed."""
+    """What goes wrong on purpose: moved, knocked, slipped, frozen_camera, black_camera, noise, delayed,
+    camera_shift, dropped_frames, lighting."""
     clock: str = "lockstep"
     """Who pays for thinking: lockstep (the world waits), live, charged:MS."""
     control_hz: float = 20.0
@@ -107,6 +111,7 @@ class System:
     def __post_init__(self):
         for kind, name, known in (
             ("policy", self.policy, POLICIES), ("verifier", self.verifier, VERIFIERS),
+            ("wording", self.wording, WORDINGS),
         ):
             if name not in known:
                 raise UnknownName(kind, name, known)
@@ -149,6 +154,9 @@ class Rig:
     ) -> EpisodeResult:
         """One episode."""
         options = {"instruction": instruction, "feasible": feasible}
+        if self.system.temperature > 0:  # what a model says depends on the seed alone, not on earlier episodes
+            self._model, self._eyes = load_models(self.system, seed)
+            self._planner = self.make_planner()
         agent = self._agent(subscribers)
         self.stage.listen(agent.notice)
         return agent.run(seed=seed, options=options, manifest=self.manifest(seed, options))
@@ -196,10 +204,14 @@ class Rig:
                 return TrustingVerifier()
         return ObservationVerifier(spec)
 
+    def describe(self) -> dict[str, Any]:
+        """Which models plan and look, and whose body it is; plain types."""
+        planner = {} if self._model is None else {"planner": self._planner.describe()}
+        return {**planner, **self.stage.describe()}
+
     def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         """What is needed to make the episode again."""
-        planner = {} if self._model is None else {"planner": self._planner.describe()}
-        return manifest(system=asdict(self.system), seed=seed, options=options, **planner, **self.stage.describe())
+        return manifest(system=asdict(self.system), seed=seed, options=options, **self.describe())
 
     def _known(self, who: str) -> Truth | RemoteTruth:
         """The ground truth, for somebody who cannot do without."""
@@ -212,11 +224,14 @@ class Rig:
         self.stage.close()
 
 
-def load_models(system: System) -> tuple[Model | None, Model | None]:
-    """The model that plans and the one that looks; none for the scripted planner, one and the same if none is named."""
+def load_models(system: System, seed: int = 0) -> tuple[Model | None, Model | None]:
+    """The model that plans and the one that looks; none for the scripted planner, one and the same if none is named.
+
+    Weights are loaded once for each process; the seed is of the words that are drawn with a temperature.
+    """
     if system.planner == "scripted":
         return None, None
     shared = ("device", "dtype", "bits", "family", "temperature", "think_tokens", "grammar")
-    how = {name: getattr(system, name) for name in shared}
+    how = {"seed": seed, **{name: getattr(system, name) for name in shared}}
     model = load_model(Choice(system.planner, revision=system.revision, **how))
     return model, model if system.perceiver is None else load_model(Choice(system.perceiver, **how))

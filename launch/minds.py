@@ -14,12 +14,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tandem.agent import planner
 from tandem.agent.planner.model import Model
 from tandem.agent.planner.terse import Terse
 from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusable, UnknownName
 from tandem.bridge.log import LogReader
 
-TINY = Path(__file__).parents[1] / "agent" / "planner" / "tiny"
+TINY = Path(planner.__file__).parent / "tiny"
 NAMES = ("scripted", "tiny", "babble")
 FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>")
 SETTINGS_FILE = "tandem.json"

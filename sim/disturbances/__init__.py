@@ -9,16 +9,21 @@ from typing import Any
 
 from tandem.bridge.contract import InvalidOption, UnknownName
 from tandem.sim.disturbances.black_camera import BlackCamera
+from tandem.sim.disturbances.camera_shift import CameraShift
 from tandem.sim.disturbances.delayed import Delayed
 from tandem.sim.disturbances.disturbance import Disturbance, Options
+from tandem.sim.disturbances.dropped_frames import DroppedFrames
 from tandem.sim.disturbances.frozen_camera import FrozenCamera
 from tandem.sim.disturbances.knocked import Knocked
+from tandem.sim.disturbances.lighting import Lighting
 from tandem.sim.disturbances.moved import Moved
 from tandem.sim.disturbances.noise import Noise
 from tandem.sim.disturbances.slipped import Slipped
 
 DISTURBANCES: Mapping[str, type[Disturbance]] = MappingProxyType({
-    kind.name: kind for kind in (Moved, Knocked, Slipped, FrozenCamera, BlackCamera, Noise, Delayed)
+    kind.name: kind for kind in (
+        Moved, Knocked, Slipped, FrozenCamera, BlackCamera, Noise, Delayed, CameraShift, DroppedFrames, Lighting,
+    )
 })
 """Every disturbance, by name, in the order in which they are listed."""
 

@@ -170,7 +170,7 @@ def test_black_camera_is_black_for_its_time(disturbed):
 
 
 def test_a_camera_that_the_body_lacks_cannot_be_troubled(disturbed):
-    for name in ("frozen_camera", "black_camera"):
+    for name in ("frozen_camera", "black_camera", "camera_shift", "dropped_frames"):
         with pytest.raises(UnknownName, match="wrist"):
             disturbed(f"{name}:camera=back")
 
@@ -214,6 +214,72 @@ def test_delayed_carries_out_the_actions_of_some_steps_ago(disturbed, wander):
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
+def test_an_episode_begins_in_the_state_that_it_had_without(disturbed, make_simulation, name):
+    simulation, _, _ = disturbed(name)
+    quiet = make_simulation(cameras=CAMERAS)
+    quiet.reset(seed=3)
+    assert np.array_equal(simulation.state(), quiet.state())
+
+
+def both(disturbed, make_simulation, spec):
+    """Observations of a disturbed body and an undisturbed one, at the start and after some steps."""
+    simulation, first, events = disturbed(spec)
+    quiet = make_simulation(cameras=CAMERAS)
+    clean, _ = quiet.reset(seed=3)
+    yield {key: first[key] for key in first}, {key: clean[key] for key in clean}
+    for _ in range(3):
+        seen, clean = simulation.step(rest(simulation))[0], quiet.step(rest(quiet))[0]
+        yield {key: seen[key] for key in seen}, {key: clean[key] for key in clean}
+    assert np.array_equal(simulation.state(), quiet.state()), "physics goes on as it would have"
+    assert len(events) == 1
+
+
+def test_a_shifted_camera_sees_another_picture_and_says_nothing_of_it(disturbed, make_simulation):
+    simulation, _, events = disturbed("camera_shift:shift_m=0.03")
+    straight = make_simulation(cameras=CAMERAS)
+    straight.reset(seed=3)
+    for camera, distance_m in (("front", 0.03), ("wrist", 0.0)):
+        moved = simulation.world.data.camera(camera).xpos - straight.world.data.camera(camera).xpos
+        assert np.linalg.norm(moved) == pytest.approx(distance_m, abs=1e-9)
+    assert np.array_equal(simulation.spec.camera("front").T_mount_camera, straight.spec.camera("front").T_mount_camera)
+    for seen, clean in both(disturbed, make_simulation, "camera_shift"):
+        assert np.mean(np.abs(seen["depth.front"] - clean["depth.front"]) > 1e-3) > 0.5
+        assert np.array_equal(seen["image.wrist"], clean["image.wrist"])
+    simulation.step(rest(simulation))
+    assert "front camera is shifted" in events[0].message
+
+
+def test_other_light_changes_colours_and_no_depth(disturbed, make_simulation):
+    for spec, brighter in (("lighting:darker=0.5,brighter=0.5", False), ("lighting:darker=1.6,brighter=1.6", True)):
+        for seen, clean in both(disturbed, make_simulation, spec):
+            assert np.array_equal(seen["depth.front"], clean["depth.front"])
+            assert (seen["image.front"].mean() > 1.05 * clean["image.front"].mean()) == brighter
+            assert (seen["image.front"].mean() < 0.95 * clean["image.front"].mean()) == (not brighter)
+
+
+def test_lost_frames_show_the_last_that_came_whoever_looked(disturbed, make_simulation, wander):
+    quiet = make_simulation(cameras=CAMERAS)
+    clean = [quiet.reset(seed=3)[0]["image.front"], *(
+        quiet.step(action)[0]["image.front"] for action in wander(quiet, 80))]
+    shown = {}
+    for every in (1, 7):
+        simulation, first, events = disturbed("dropped_frames:p=0.3,steps=2")
+        shown[every] = {0: first["image.front"]}
+        for k, action in enumerate(wander(simulation, 80), start=1):
+            observation, *_ = simulation.step(action)
+            if k % every == 0:
+                shown[every][k] = observation["image.front"]
+        assert [event.message for event in events] == ["frames of the front camera get lost"]
+    assert all(np.array_equal(picture, shown[1][k]) for k, picture in shown[7].items())
+    late = [next(back for back in range(3) if np.array_equal(shown[1][k], clean[k - back])) for k in range(3, 81)]
+    assert set(late) == {0, 1, 2}
+    assert 0.2 < np.mean([back == 0 for back in late]) < 0.9
+    simulation, *_ = disturbed("dropped_frames:p=0")
+    assert all(np.array_equal(simulation.step(action)[0]["image.front"], picture)
+               for action, picture in zip(wander(simulation, 80), clean[1:], strict=True))
+
+
+@pytest.mark.parametrize("name", DISTURBANCES)
 def test_a_seed_determines_a_disturbance_again_in_the_same_body(disturbed, wander, name):
     simulation, _, events = disturbed(name)
     traces = []
@@ -227,7 +293,7 @@ def test_a_seed_determines_a_disturbance_again_in_the_same_body(disturbed, wande
     (one, said, picture), (_, other_said, _), (two, said_again, picture_again) = traces
     assert said == said_again
     assert bool(said) == (name != "slipped")
-    assert said != other_said or name in ("slipped", "noise", "delayed")
+    assert said != other_said or name in ("slipped", "noise", "delayed", "lighting")
     assert np.array_equal(picture, picture_again)
     for (state, seen), (state_again, seen_again) in zip(one, two, strict=True):
         assert np.array_equal(state, state_again)
@@ -254,6 +320,8 @@ def test_words_become_disturbances():
         ("knocked:earliest_s=9", InvalidOption, "above latest_s"),
         ("knocked:slowest_m_s=2", InvalidOption, "above fastest_m_s"),
         ("moved:nearest_m=1", InvalidOption, "above furthest_m"),
+        ("dropped_frames:p=1.5", InvalidOption, "probability"),
+        ("dropped_frames:steps=0", InvalidOption, "at least 1"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(words, error, told):
