@@ -104,6 +104,8 @@ def policy_finding(
     policy: Policy, reader: LogReader, source: Source, spec: BodySpec, *, first_step: int = 0
 ) -> Finding:
     """The verdict on the policy's layer: action error for each joint in rad and for the gripper's opening."""
+    if "/action" not in reader.channels:
+        return Finding("policy", Status.INCOMPARABLE, None, "no step was taken in this episode")
     try:
         result = open_loop(policy, list(segments(reader)), source, first_step=first_step)
     except TandemError as reason:

@@ -96,7 +96,7 @@ class Forked:
 
     def __init__(self, inner: Body, logged: Logged, plans_anew: bool):
         self.spec, self._inner, self._logged, self._plans_anew = inner.spec, inner, logged, plans_anew
-        self._actions = logged.reader.actions()[1]
+        self._actions = logged.reader.actions()[1] if "/action" in logged.reader.channels else ()
         self.row, self.free, self.deviated = 0, False, None
         self._step, self._arrive, self._asks = 0, dict, False
 

@@ -153,6 +153,8 @@ def planner(logged: Logged, changes: Mapping[str, Any], first_step: int = -1) ->
 
 
 def _with(found: Finding, words: str) -> Finding:
+    if found.status is Status.INCOMPARABLE:
+        return found
     return replace(found, words=f"{found.words}; {words}" if found.words else words)
 
 

@@ -51,7 +51,9 @@ class Logged:
 
     @cached_property
     def commands(self) -> np.ndarray:
-        """(T, d) what was carried out; a step that a cut has split is left out."""
+        """(T, d) what was carried out; a step that a cut has split is left out, and an episode may have none."""
+        if "/command" not in self.reader.channels:
+            return np.empty((0, self.reader.spec.action.size))
         return self.reader.commands()[1][: len(self.states) - 1]
 
     @cached_property

@@ -173,7 +173,7 @@ def test_what_cannot_be_compared_is_said_and_the_rest_is_asked(log, what, words)
         assert words in layer(logged)[0].verdict
     (policy,) = layers.policy(logged, {})
     assert policy.status is not Status.INCOMPARABLE
-    assert "as logged" in policy.words
+    assert "pictures as logged" in policy.words
     with pytest.raises(InvalidOption, match="cannot be gone on from"):
         forked(logged, Fork(0, {}))
 
@@ -250,3 +250,17 @@ def test_the_point_of_no_return_is_found_by_bisection(lost_after, resolution):
 def test_an_episode_that_was_never_likely_or_never_lost_says_so():
     assert search(lambda step: Chance(step, 0, 5), 100, 5) == NoReturn(None, 0, (Chance(0, 0, 5),))
     assert search(lambda step: Chance(step, 5, 5), 100, 5).words == "success was still likely from the last step, 100"
+
+
+def test_an_episode_without_a_step_can_be_gone_through(tmp_path):
+    path = tmp_path / "episode.mcap"
+    rig = Rig(System(planner="scripted"))
+    try:
+        with Recorder(path, **rig.stage.keeps()) as recorder:
+            assert rig.run(3, feasible=False, subscribers=[recorder]).success
+    finally:
+        rig.close()
+    found = verdicts(path)
+    assert {found[name].status for name in ("state", "physics", "planner")} == {EXACT}
+    assert found["policy"].verdict == "not comparable: no step was taken in this episode"
+    assert layers.closed(Logged(path), {})[0].status is EXACT
