@@ -76,6 +76,11 @@ class Joined:
         return "; ".join([f"recovered {sum(self.counts.values())} messages", *told, *self._missing.values()])
 
     @property
+    def span_s(self) -> tuple[float, float]:
+        """Body time of the first and of the last message."""
+        return self._sources[0].span_s[0], self._sources[-1].span_s[1]
+
+    @property
     def damage(self) -> tuple[Damage, ...]:
         """The damaged places that something readable follows."""
         *before, last = self._sources

@@ -35,6 +35,7 @@ class LogReader:
         channels: how many messages each channel holds, by topic.
         unknown: topics that this version does not know; they are listed, and otherwise skipped.
         recovered: None for a whole log; else how much of it could be read, in words.
+        span_s: body time of the first and of the last message.
         damage: the places in the middle of the log whose messages are lost; what follows them is read.
 
     Raises `LogUnreadable` when there is nothing to read; each method does when its channel is not there or damaged.
@@ -47,10 +48,11 @@ class LogReader:
         self.channels: dict[str, int] = {topic: n for topic, n in sorted(self._source.counts.items()) if n}
         self.unknown: tuple[str, ...] = tuple(topic for topic in self.channels if not topics.known(topic))
         self.damage: tuple[Damage, ...] = self._source.damage
+        self.span_s: tuple[float, float] = self._source.span_s
         with damage_named(self.path):
             self.manifest = self._manifest()
             self.result = self._plain("result")
-            rescued = (self._plain("recovery") or {}).get("words")
+            rescued = (self._plain(topics.RECOVERY) or {}).get("words")
             topics.check_format(self.path, self.manifest.get("log_format", 0))
         self.recovered: str | None = self._source.recovered or rescued
 

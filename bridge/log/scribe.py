@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from tandem.bridge.log.arrivals import Arrivals
-from tandem.bridge.log.channels import Channels
 from tandem.bridge.log.entries import RecordEntry, TailEntry, unpack
 from tandem.bridge.log.file import LogFile
 from tandem.bridge.log.pictures import PicturePolicy
+from tandem.bridge.log.volumes import Rotation, Volumes
 
 FLUSH_S = 0.5  # what a kill of both processes may cost, at most, when little is written
 _NICER = 5  # where cores are few, the control thread goes first
 
 
 def write_log(
-    log: str, file: int, memory: int, bell: int, reports: int, recording: int, pictures: Mapping[str, Any]
+    log: str, file: int, memory: int, bell: int, reports: int, recording: int, pictures: Mapping[str, Any],
+    rotation: Mapping[str, Any],
 ) -> None:
     """Write one log. Whatever goes wrong is told in words through `reports`, and the process ends with status 1.
 
@@ -34,33 +35,35 @@ def write_log(
         reports: descriptor of the pipe for failures.
         recording: id of the recording process.
         pictures: fields of the `PicturePolicy`.
+        rotation: fields of the `Rotation`.
     """
     os.nice(_NICER)
-    into, arrivals = LogFile.of(Path(log), file), Arrivals(memory, bell, recording)
+    into = Volumes(LogFile.of(Path(log), file), PicturePolicy(**pictures), Rotation(**rotation))
+    arrivals = Arrivals(memory, bell, recording)
     try:
-        _write_all(into, arrivals, PicturePolicy(**pictures))
+        _write_all(into, arrivals)
     except Exception as reason:  # whatever it is, the recording process raises it
-        what = f"{into.error or reason}. Its first {into.size} bytes stay readable"
+        what = f"{into.file.error or reason}. Its first {into.file.size} bytes stay readable"
         os.write(reports, what.encode())
         arrivals.fail()
         raise SystemExit(1) from reason
     finally:
-        into.close()
+        into.file.close()
 
 
-def _write_all(file: LogFile, arrivals: Arrivals, pictures: PicturePolicy) -> None:
-    channels, flushed, dirty = Channels(file, pictures), time.monotonic(), False
+def _write_all(into: Volumes, arrivals: Arrivals) -> None:
+    flushed, dirty = time.monotonic(), False
     try:
         for arrival in arrivals:
             entry = arrival and unpack(*arrival)
             if entry is not None:
-                channels.write(entry)
+                into.write(entry)
                 dirty = True
             due = time.monotonic() - flushed > FLUSH_S
             if dirty and (due or isinstance(entry, (RecordEntry, TailEntry))):
-                channels.flush()
+                into.flush()
                 flushed, dirty = time.monotonic(), False
-            if file.error is not None:  # the MCAP writer keeps it to itself
-                raise file.error
+            if into.file.error is not None:  # the MCAP writer keeps it to itself
+                raise into.file.error
     finally:
-        channels.close()
+        into.close()

@@ -63,6 +63,11 @@ class Source:
         return self.account.words()
 
     @property
+    def span_s(self) -> tuple[float, float]:
+        """Body time of the first and of the last message."""
+        return self.account.first_s, self.account.last_s
+
+    @property
     def damage(self) -> tuple[Damage, ...]:
         """The damaged places that something readable follows."""
         return tuple(one for one in self.account.damage if not one.tail)

@@ -15,6 +15,7 @@ SEEN = "/seen"
 EVENT, EVENT_DATA = "/event", "/event/data"
 PLAN, SCORE = "/plan", "/score"
 MANIFEST_FILE = "manifest.json"
+RECOVERY = "recovery"  # record of a log that `rescue` made of another
 _OURS = frozenset((ACTION, COMMAND, MEASURED, STATE, SEEN, EVENT, EVENT_DATA, PLAN, SCORE))
 
 

@@ -17,6 +17,7 @@ from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.log.backlog import Backlog
 from tandem.bridge.log.file import LogFile
 from tandem.bridge.log.pictures import PicturePolicy
+from tandem.bridge.log.volumes import Rotation
 
 # The same folders to import from; a stop of everything at once must leave time to write what waits.
 _PROGRAM = """
@@ -37,14 +38,16 @@ class Writer:
         file: where to; it is the process's from now on.
         backlog: where from.
         pictures: how pictures are encoded.
+        rotation: when the log goes on in another file.
     """
 
-    def __init__(self, file: LogFile, backlog: Backlog, pictures: PicturePolicy):
+    def __init__(self, file: LogFile, backlog: Backlog, pictures: PicturePolicy, rotation: Rotation):
         self._file, self._backlog, self._report = file.path, backlog, ""
         self._reports, theirs = os.pipe2(os.O_CLOEXEC)
         order = {
             "path": sys.path, "log": str(file.path), "file": file.descriptor, "memory": backlog.memory,
             "bell": backlog.bell, "reports": theirs, "recording": os.getpid(), "pictures": asdict(pictures),
+            "rotation": asdict(rotation),
         }
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, json.dumps(order)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
