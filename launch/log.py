@@ -109,7 +109,7 @@ Verb = (
 if __name__ == "__main__":
     try:
         verb = tyro.cli(Verb, description=__doc__, config=(tyro.conf.OmitSubcommandPrefixes,))
-        sys.exit(verb.run(Console(highlight=False, soft_wrap=not sys.stdout.isatty())))
+        sys.exit(verb.run(Console(highlight=False, width=None if sys.stdout.isatty() else 150)))
     except TandemError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(2)
