@@ -76,10 +76,10 @@ def _git(folder: Path) -> tuple[tuple[str, Any], ...]:
     ours = _ask_git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # else: some repository around us
     commit = _ask_git(folder, "rev-parse", "HEAD") if ours else None
     changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
-    diff = _ask_git(folder, "diff", "--binary", "HEAD") if changes else None
+    diff = _run_git(folder, "diff", "--binary", "HEAD") if changes else None
     return (
         ("commit", commit or None), ("dirty", None if changes is None else bool(changes)),
-        ("diff_sha256", None if diff is None else sha256(diff.encode()).hexdigest()),  # of `git diff --binary HEAD`
+        ("diff_sha256", None if diff is None else sha256(diff).hexdigest()),  # of `git diff --binary HEAD`
     )
 
 
@@ -99,10 +99,15 @@ def _determinism(torch: Any) -> dict[str, Any] | None:
 
 def _ask_git(folder: Path, *arguments: str) -> str | None:
     """What git answers, None where there is no git or no repository."""
+    answer = _run_git(folder, *arguments)
+    return None if answer is None else answer.decode(errors="replace").strip()
+
+
+def _run_git(folder: Path, *arguments: str) -> bytes | None:
     try:
         answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=_GIT_S, check=True
+            ["git", "-C", str(folder), *arguments], capture_output=True, timeout=_GIT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return answer.stdout

@@ -28,7 +28,9 @@ def found_logs(folders: Iterable[Path]) -> list[Path]:
 
 def table_of(paths: Iterable[Path]) -> tuple[Table, bool]:
     """A row for each log, and whether any is cut off, damaged or unreadable."""
-    table, damaged = Table(*COLUMNS, box=None, header_style="dim", pad_edge=False), False
+    table, damaged = Table(box=None, header_style="dim", pad_edge=False), False
+    for name in COLUMNS:
+        table.add_column(name, no_wrap=name == "log", overflow="fold")
     for path in paths:
         cells, bad = _row(path)
         table.add_row(*cells)
@@ -37,7 +39,7 @@ def table_of(paths: Iterable[Path]) -> tuple[Table, bool]:
 
 
 def _row(path: Path) -> tuple[list[str], bool]:
-    name = escape(str(path))
+    name = escape("/".join(path.parts[-2:]))
     try:
         log = LogReader(path)
     except LogUnreadable as reason:
