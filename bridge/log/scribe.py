@@ -24,7 +24,6 @@ from tandem.bridge.log.writer import DONE
 FLUSH_S = 0.5  # what a kill of both processes may cost, at most, when little is written
 _LOOK_S = 1.0  # how often one that waits looks whether the recording process is still there
 _ORDER_BYTES, _DESCRIPTORS = 2**16, 4
-_NICER = 5  # where cores are few, the control thread goes first
 
 
 def serve(line: int, recording: int) -> None:
@@ -34,7 +33,9 @@ def serve(line: int, recording: int) -> None:
         line: descriptor of the socket on which orders come: the arguments of `write_log` as JSON, and descriptors.
         recording: id of the recording process.
     """
-    os.nice(_NICER)
+    # It never takes a core from the control thread when it wakes, and yet is not starved where others are busy: what
+    # waits to be written is what a crash of both would cost.
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     with socket.socket(fileno=line) as orders:
         orders.settimeout(_LOOK_S)
         while True:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from time import perf_counter, sleep
+from time import perf_counter, sleep, thread_time
 
 import numpy as np
 from benchmarks.sim import BLOCK_STEPS, ENDED, WARM_STEPS, WRITTEN_S, Walk
@@ -23,26 +23,29 @@ HZ = 20.0
 
 
 class Timed:
-    """A recorder's `on_step`, with how long each call took.
+    """A recorder's `on_step`, with how long each call took and what it used of the processor.
 
     Args:
         recorder: whose.
     """
 
     def __init__(self, recorder: Recorder):
-        self._recorder, self.took_s = recorder, []
+        self._recorder, self.took_s, self.used_s = recorder, [], []
 
     def __call__(self, step: Step) -> None:
         """Record the step."""
-        start = perf_counter()
+        start, busy = perf_counter(), thread_time()
         self._recorder.on_step(step)
+        self.used_s.append(thread_time() - busy)
         self.took_s.append(perf_counter() - start)
 
     def figures(self, name: str) -> dict[str, float]:
-        """Percentiles of the calls, ms."""
-        ms = np.array(self.took_s) * 1e3
-        return {f"{name}_{word}_ms": float(np.percentile(ms, q)) for word, q in
-                (("p50", 50), ("p99", 99), ("p999", 99.9))}
+        """Percentiles of how long a call lasts, and of what it takes of the processor, ms."""
+        return {
+            f"{name}{which}_{word}_ms": float(np.percentile(seconds, q)) * 1e3
+            for which, seconds in (("", self.took_s), ("_cpu", self.used_s))
+            for word, q in (("p50", 50), ("p99", 99), ("p999", 99.9))
+        }
 
 
 def unpaced(folder: Path, seconds: float) -> dict[str, float]:
@@ -67,7 +70,8 @@ def paced(folder: Path, seconds: float) -> dict[str, float]:
             walk.steps(1, timed)
             sleep(max(begin + (k + 1) / HZ - perf_counter(), 0.0))
         lasted = perf_counter() - begin
-    return {"recorder_overhead": sum(timed.took_s) / lasted, **timed.figures("recorder")}
+    shares = {"recorder_overhead": timed.took_s, "recorder_cpu_overhead": timed.used_s}
+    return {name: sum(seconds) / lasted for name, seconds in shares.items()} | timed.figures("recorder")
 
 
 @contextmanager

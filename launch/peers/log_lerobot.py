@@ -2,7 +2,7 @@
 
 Runs under the Python of the peer lerobot: launch/peers/log_lerobot.py FOLDER EPISODES FRAMES READS. In FOLDER are
 front.npy and wrist.npy, uint8 (FRAMES, 224, 224, 3), the pictures of every episode; the dataset is made there. Videos
-are decoded with PyAV: the other decoder asks for an FFmpeg of the system.
+are decoded with PyAV: the other decoder asks for an FFmpeg of the system. Two frames are recorded before, untimed.
 """
 
 import json
@@ -53,6 +53,7 @@ def read(root: Path, reads: int) -> float:
 if __name__ == "__main__":
     folder, (episodes, frames, reads) = Path(sys.argv[1]), map(int, sys.argv[2:5])
     pictures = {name: np.load(folder / f"{name}.npy") for name in CAMERAS}
+    record(folder / "warm", pictures, 1, 2)
     recorded = record(folder / "dataset", pictures, episodes, frames)
     print(json.dumps({"peer": f"lerobot {version('lerobot')}", "record_frames_per_s": recorded,
                       "random_read_frames_per_s": read(folder / "dataset", reads)}))
