@@ -14,6 +14,7 @@ import pytest
 from dummy_recording import DT, Episode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import gone
 
 from tandem.bridge.contract import LogUnreadable, LogUnwritable
 from tandem.bridge.log import LogReader, Recorder
@@ -36,19 +37,6 @@ def written(path, size=1, patience_s=30.0):
     while path.stat().st_size < size:
         assert time.monotonic() < deadline, f"{path} does not grow"
         time.sleep(0.01)
-
-
-def gone(pid, patience_s=10.0):
-    """Whether a process ends in time. One that was killed may stay a zombie until its new parent looks at it."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_kill_of_both_processes_loses_about_a_second_at_most(tmp_path):
@@ -143,44 +131,6 @@ def test_a_killed_writer_is_no_deadlock_for_one_that_waits_for_it(tmp_path):
         episode.play(recorder, 1000, begun=stop)
     assert time.monotonic() - start < 5
     recorder.close()
-
-
-def test_the_writer_waits_for_the_next_log_and_ends_with_the_recording_process(tmp_path):
-    program = (
-        f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); from dummy_recording import *\n"
-        "for k in range(3):\n"
-        f"    r = Recorder({str(tmp_path)!r} + f'/{{k}}.mcap'); Episode(seed=k).play(r, 5); print(r._writer.pid)"
-    )
-    child = subprocess.run([sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True)
-    [pid] = set(map(int, child.stdout.split()))
-    assert gone(pid)
-    for k in range(3):
-        log = LogReader(tmp_path / f"{k}.mcap")
-        assert (log.recovered, log.manifest["seed"], len(list(log.steps()))) == (None, k, 5)
-
-
-def test_a_writer_that_is_killed_while_it_waits_is_replaced(tmp_path):
-    first, second = Recorder(tmp_path / "a.mcap"), Recorder(tmp_path / "b.mcap")
-    Episode().play(first, 3)
-    os.kill(first._writer.pid, signal.SIGKILL)
-    assert gone(first._writer.pid)
-    Episode().play(second, 3)
-    assert second._writer.pid != first._writer.pid
-    assert len(list(LogReader(tmp_path / "b.mcap").steps())) == 3
-
-
-def test_a_fork_does_not_take_the_writer_of_its_parent(tmp_path):
-    program = (
-        f"import os, sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); from dummy_recording import *\n"
-        f"def record(n):\n    r = Recorder({str(tmp_path)!r} + f'/{{n}}.mcap'); Episode().play(r, 3)\n"
-        "    print(r._writer.pid, flush=True)\n"
-        "record('a'); child = os.fork(); record('b' if child else 'c')\n"
-        "child and os.waitpid(child, 0)"
-    )
-    child = subprocess.run([sys.executable, "-c", program], check=True, timeout=60, capture_output=True, text=True)
-    first, *others = child.stdout.split()
-    assert sorted(pid == first for pid in others) == [False, True]
-    assert all(len(list(LogReader(tmp_path / f"{n}.mcap").steps())) == 3 for n in "abc")
 
 
 def test_an_exit_without_close_writes_all_that_was_recorded(tmp_path):
