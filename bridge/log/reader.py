@@ -47,14 +47,15 @@ class LogReader:
         self._moments = Moments(self._source)
         self.channels: dict[str, int] = {topic: n for topic, n in sorted(self._source.counts.items()) if n}
         self.unknown: tuple[str, ...] = tuple(topic for topic in self.channels if not topics.known(topic))
-        self.damage: tuple[Damage, ...] = self._source.damage
         self.span_s: tuple[float, float] = self._source.span_s
         with damage_named(self.path):
             self.manifest = self._manifest()
             self.result = self._plain("result")
-            rescued = (self._plain(topics.RECOVERY) or {}).get("words")
+            rescued = self._plain(topics.RECOVERY) or {}
             topics.check_format(self.path, self.manifest.get("log_format", 0))
-        self.recovered: str | None = self._source.recovered or rescued
+        self.recovered: str | None = self._source.recovered or rescued.get("words")
+        gaps = rescued.get("gaps", ())
+        self.damage: tuple[Damage, ...] = (*self._source.damage, *(Damage("the original", *gap, {}) for gap in gaps))
 
     @property
     def spec(self) -> BodySpec:

@@ -28,8 +28,9 @@ def rescue(path: Path, out: Path) -> str:
         with damage_named(path):
             _copy(source, writer)
         if source.recovered:
-            told = {"words": source.recovered, "from": path.name}
-            writer.add_metadata(RECOVERY, {name: plain_json(text) for name, text in told.items()})
+            gaps = [(one.start, one.end, str(one)) for one in source.damage]
+            told = {"words": source.recovered, "from": path.name, "gaps": gaps}
+            writer.add_metadata(RECOVERY, {name: plain_json(value) for name, value in told.items()})
         writer.finish()
     return words
 

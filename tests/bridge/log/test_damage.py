@@ -13,6 +13,7 @@ from mcap.writer import CompressionType, Writer
 from tandem.bridge.contract import LogUnreadable
 from tandem.bridge.log import LogReader, Recorder
 from tandem.bridge.log.records import CHUNK, DATA_END, HEAD, INDEX, Block, walk
+from tandem.bridge.log.rescue import rescue
 
 STEPS = 150
 
@@ -60,6 +61,17 @@ def test_a_chunk_with_a_wrong_checksum_is_named_and_the_rest_is_read(tmp_path, w
     assert len(rows) == STEPS + 1 - damage.lost["/sim/state"]
     assert damage.from_s <= DT * (set(range(STEPS + 1)) - set(rows.tolist())).pop() <= damage.to_s
     assert log.result is not None
+
+
+def test_a_gap_is_not_forgotten_when_the_rest_is_put_into_a_new_file(tmp_path, whole):
+    data = bytearray(whole[0])
+    data[blocks(data, tmp_path, CHUNK)[5].end - 100] ^= 0xFF
+    damaged = opened(tmp_path, data)
+    assert rescue(tmp_path / "e.mcap", tmp_path / "new.mcap") == damaged.recovered
+    log = LogReader(tmp_path / "new.mcap")
+    assert log.channels == damaged.channels
+    assert (log.recovered, len(log.damage)) == (damaged.recovered, 1)
+    assert str(damaged.damage[0]) in str(log.damage[0])
 
 
 @pytest.mark.parametrize("summary", [True, False], ids=["with its summary", "without"])
