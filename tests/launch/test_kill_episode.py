@@ -81,7 +81,7 @@ def test_a_killed_episode_is_readable_and_runs_again(tmp_path, repeat):
     lost_s = witnessed[-1] - witnessed[len(steps) - 1] if 0 < len(steps) < len(witnessed) else 0.0
     assert len(steps) > 0 or len(witnessed) < 20
     assert lost_s < LOST_S
-    assert ended or log.result is None
+    assert log.result is None or len(steps) == len(witnessed)  # the kill may come after the end was written
     replay = subprocess.run([sys.executable, LAUNCH / "replay.py", path, "--mode", "closed"], capture_output=True,
                             text=True, timeout=300, check=False)
     logging.getLogger(__name__).info(
