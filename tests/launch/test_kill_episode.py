@@ -88,4 +88,4 @@ def test_a_killed_episode_is_readable_and_runs_again(tmp_path, repeat):
         "%s %d of %d steps, lost %.3f s, %s; replay %d", "both killed:" if repeat % 2 == 0 else "episode killed:",
         len(steps), len(witnessed), lost_s, log.recovered, replay.returncode,
     )
-    assert replay.returncode == (0 if steps else 2), replay.stdout + replay.stderr  # 2: there is nothing to compare
+    assert replay.returncode == 0, replay.stdout + replay.stderr
