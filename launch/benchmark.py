@@ -4,6 +4,7 @@
     python launch/benchmark.py tasks [--seeds 50] [--mode truth|depth] [--json FILE]
     python launch/benchmark.py planner [--json FILE]
     python launch/benchmark.py bridge [--seconds 60] [--json FILE]
+    python launch/benchmark.py log [--seconds 60] [--json FILE]
     python launch/benchmark.py closed_loop [--planner tiny] [--episodes 100] [--ablations] [--json FILE]
 
 With --json, one flat object of figures is written.
@@ -17,6 +18,7 @@ from typing import Annotated
 import tyro
 from benchmarks.bridge import BridgeBenchmark
 from benchmarks.closed_loop import ClosedLoopBenchmark
+from benchmarks.log import LogBenchmark
 from benchmarks.planner import PlannerBenchmark
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
@@ -28,6 +30,7 @@ Benchmark = (
     | Annotated[TasksBenchmark, tyro.conf.subcommand("tasks")]
     | Annotated[PlannerBenchmark, tyro.conf.subcommand("planner")]
     | Annotated[BridgeBenchmark, tyro.conf.subcommand("bridge")]
+    | Annotated[LogBenchmark, tyro.conf.subcommand("log")]
     | Annotated[ClosedLoopBenchmark, tyro.conf.subcommand("closed_loop")]
 )
 

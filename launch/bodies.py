@@ -16,6 +16,7 @@ from tandem.bridge.contract import Body, Event, EventKind, InvalidOption, Physic
 from tandem.bridge.faults import FaultProxy, faults_named
 from tandem.bridge.robots import load
 from tandem.bridge.wire import Message
+from tandem.sim import opengl
 from tandem.sim.disturbances import disturbance_named
 from tandem.sim.replay import first_difference, load_model, state_layout
 from tandem.sim.scene import Rates
@@ -77,8 +78,8 @@ class Here:
         return []
 
     def describe(self) -> dict[str, Any]:
-        """For the manifest."""
-        return {}
+        """For the manifest: who draws the pictures."""
+        return {"opengl": opengl.describe()}
 
     def close(self) -> None:
         """Release the body."""

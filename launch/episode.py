@@ -39,6 +39,8 @@ class Options(System):
     """Write the log; with --no-record nothing is written."""
     pictures: bool = True
     """Also make the film and the contact sheet from the log."""
+    rotate_s: float | None = None
+    """Go on in another file of the same log after so much body time."""
     log_dir: Path = Path("runs")
     """Where the logs go."""
 
@@ -89,7 +91,7 @@ def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResul
     if not options.record:
         return rig.run(seed, subscribers=[console], **ask)
     path = next_free(folder, f"{rig.stage.task}-{rig.body.spec.robot}-seed{seed}")
-    with Recorder(path, **rig.stage.keeps()) as recorder:
+    with Recorder(path, rotate_s=options.rotate_s, **rig.stage.keeps()) as recorder:
         result = rig.run(seed, subscribers=[recorder, console], **ask)
     if options.pictures and result.failure != FailureCode.LOG_UNWRITABLE:
         write_pictures(path, console.terminal)

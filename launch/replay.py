@@ -86,7 +86,7 @@ class Options:
 def main(options: Options) -> int:
     console, logged = Console(highlight=False), Logged(options.log)
     if logged.reader.recovered:
-        console.print(f"[yellow]{options.log} has no end: {logged.reader.recovered}[/]")
+        console.print(f"[yellow]{options.log} is not whole: {logged.reader.recovered}[/]")
     steps = logged.reader.channels.get("/action", 0)
     if not -1 <= options.start < max(steps, 1):
         raise InvalidOption(f"--from {options.start}: this log has the steps 0 to {steps - 1}")

@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 import threading
+from functools import cache
 
 from tandem.bridge.contract import InvalidOption, MissingDependency
 
@@ -84,3 +85,18 @@ def bind() -> None:
             raise _missing(reason) from reason
         _process = os.getpid()
     _contexts.current.make_current()
+
+
+@cache
+def describe() -> dict[str, str]:
+    """Who draws: `backend`, `vendor`, `renderer` and `version` of OpenGL; `missing` where there is none.
+
+    Asked from this thread's context, which is made if it is not there yet.
+    """
+    try:
+        bind()
+    except (MissingDependency, InvalidOption) as reason:
+        return {"backend": _backend(), "missing": str(reason)}
+    gl = importlib.import_module("OpenGL.GL")
+    asked = {"vendor": gl.GL_VENDOR, "renderer": gl.GL_RENDERER, "version": gl.GL_VERSION}
+    return {"backend": _backend(), **{name: (gl.glGetString(what) or b"").decode() for name, what in asked.items()}}

@@ -44,8 +44,10 @@ def calls(path: Path) -> Iterator[list[Any]]:
 def replay(path: Path) -> Verdict:
     """Run it again. Raises `LogUnreadable` for a file without a journal."""
     core, ticks, messages = None, 0, 0
-    with damage_named(path):
-        recovered = open_source(path).recovered or ""
+    source = open_source(path)
+    if source.damage:
+        raise LogUnreadable(f"{path}: {source.damage[0]}. What follows a gap cannot be run again")
+    recovered = source.recovered or ""
     for call in calls(path):
         if call[0] == BEGIN:
             core = begun(call)

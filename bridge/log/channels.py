@@ -44,6 +44,10 @@ class Channels:
         """Write one entry."""
         self._write[type(entry)](entry)
 
+    def note(self, name: str, texts: dict[str, str]) -> None:
+        """Write a metadata record."""
+        self._mcap.write_metadata(name, texts)
+
     def close(self) -> None:
         """Write the summary and let go of every channel."""
         try:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ LIBRARIES = (
     "foxglove-sdk", "protobuf", "av", "torch", "torchvision", "transformers", "xgrammar", "safetensors", "pyzmq",
     "msgpack",
 )
-ENVIRONMENT = ("MUJOCO_GL", "PYOPENGL_PLATFORM", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+ENVIRONMENT = (
+    "MUJOCO_GL", "PYOPENGL_PLATFORM", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG",
+)
 _GIT_S = 5.0
 
 
@@ -40,6 +43,7 @@ def manifest(**given: Any) -> dict[str, Any]:
         "environment": {name: os.environ.get(name) for name in ENVIRONMENT},
         "argv": list(sys.argv),
         "git": dict(_git(Path(__file__).parent)),
+        "torch": _determinism(sys.modules.get("torch")),
         **given,
     }
 
@@ -72,15 +76,38 @@ def _git(folder: Path) -> tuple[tuple[str, Any], ...]:
     ours = _ask_git(folder, "ls-files", "--error-unmatch", Path(__file__).name)  # else: some repository around us
     commit = _ask_git(folder, "rev-parse", "HEAD") if ours else None
     changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
-    return (("commit", commit or None), ("dirty", None if changes is None else bool(changes)))
+    diff = _run_git(folder, "diff", "--binary", "HEAD") if changes else None
+    return (
+        ("commit", commit or None), ("dirty", None if changes is None else bool(changes)),
+        ("diff_sha256", None if diff is None else sha256(diff).hexdigest()),  # of `git diff --binary HEAD`
+    )
+
+
+def _determinism(torch: Any) -> dict[str, Any] | None:
+    """What decides whether torch computes the same again; None when nobody has loaded it."""
+    if torch is None:
+        return None
+    cudnn = torch.backends.cudnn
+    return {
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "cudnn_deterministic": cudnn.deterministic, "cudnn_benchmark": cudnn.benchmark,
+        "cuda_tf32": torch.backends.cuda.matmul.allow_tf32, "cudnn_tf32": cudnn.allow_tf32,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(), "threads": torch.get_num_threads(),
+    }
 
 
 def _ask_git(folder: Path, *arguments: str) -> str | None:
     """What git answers, None where there is no git or no repository."""
+    answer = _run_git(folder, *arguments)
+    return None if answer is None else answer.decode(errors="replace").strip()
+
+
+def _run_git(folder: Path, *arguments: str) -> bytes | None:
     try:
         answer = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=_GIT_S, check=True
+            ["git", "-C", str(folder), *arguments], capture_output=True, timeout=_GIT_S, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
+    return answer.stdout

@@ -1,11 +1,10 @@
-"""Reads an episode log back: whole or cut off, through iterators that hold one message at a time."""
+"""Reads an episode log back: whole, cut off, damaged or in parts, through iterators that hold one message at a time."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from tandem.bridge.contract.episode import Event, EventKind
 from tandem.bridge.contract.errors import LogUnreadable
 from tandem.bridge.contract.plan import Attempt
 from tandem.bridge.contract.spec import BodySpec
-from tandem.bridge.log import topics
-from tandem.bridge.log.index import Index
+from tandem.bridge.log import decode, topics
+from tandem.bridge.log.damage import Damage
+from tandem.bridge.log.moments import Moments
+from tandem.bridge.log.parts import open_parts
 from tandem.bridge.log.pictures import decode_depth, decode_image
-from tandem.bridge.log.schemas import message_class
-from tandem.bridge.log.source import Logged, damage_named, open_source
+from tandem.bridge.log.source import Logged, damage_named
 from tandem.bridge.log.values import LoggedStep, Measurement, Picture
 
 
@@ -27,31 +27,35 @@ class LogReader:
     """One episode log.
 
     Args:
-        path: the file.
+        path: the file; of a log in parts any of them.
 
     Attributes:
         manifest: how to make the episode again: versions, seeds, options, specification.
         result: how it ended, as `EpisodeResult.to_dict`, and what was `dropped`; None when the log has no end.
         channels: how many messages each channel holds, by topic.
+        unknown: topics that this version does not know; they are listed, and otherwise skipped.
         recovered: None for a whole log; else how much of it could be read, in words.
+        span_s: body time of the first and of the last message.
+        damage: the places in the middle of the log whose messages are lost; what follows them is read.
 
     Raises `LogUnreadable` when there is nothing to read; each method does when its channel is not there or damaged.
     """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        self._source = open_source(self.path)
-        self.channels: dict[str, int] = dict(sorted(self._source.counts.items()))
-        self.recovered: str | None = self._source.recovered
+        self._source = open_parts(self.path)
+        self._moments = Moments(self._source)
+        self.channels: dict[str, int] = {topic: n for topic, n in sorted(self._source.counts.items()) if n}
+        self.unknown: tuple[str, ...] = tuple(topic for topic in self.channels if not topics.known(topic))
+        self.span_s: tuple[float, float] = self._source.span_s
         with damage_named(self.path):
             self.manifest = self._manifest()
             self.result = self._plain("result")
-            newer = self.manifest.get("log_format", 0) > topics.FORMAT
-        if newer:
-            raise LogUnreadable(
-                f"{self.path} has log format {self.manifest['log_format']}, this version reads up to {topics.FORMAT}: "
-                "install a newer one"
-            )
+            rescued = self._plain(topics.RECOVERY) or {}
+            topics.check_format(self.path, self.manifest.get("log_format", 0))
+        self.recovered: str | None = self._source.recovered or rescued.get("words")
+        gaps = rescued.get("gaps", ())
+        self.damage: tuple[Damage, ...] = (*self._source.damage, *(Damage("the original", *gap, {}) for gap in gaps))
 
     @property
     def spec(self) -> BodySpec:
@@ -97,11 +101,25 @@ class LogReader:
                 parts.clear()
             parts[logged.topic] = (logged.time_s, message)
             if logged.topic == topics.MEASURED and message.index >= 0:
-                yield _step(parts)
+                yield decode.step(parts)
 
-    def states(self) -> tuple[np.ndarray, np.ndarray]:
-        """Body times (T,) in s and the simulator's states (T, N) float64, bit for bit; row 0 is the initial state."""
-        return self._table(topics.STATE)
+    def states(self, signature: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Body times (T,) in s and the simulator's states (T, N) float64, bit for bit; row 0 is the initial state.
+
+        Args:
+            signature: the state mask that the caller understands. Raises `LogUnreadable` for states of another one.
+        """
+        if topics.STATE not in self.channels:
+            self._require(topics.STATE, "it was recorded without states, or its body was not simulated here; ")
+        layout = self.state_layout()
+        if signature is not None and layout.get("signature") != signature:
+            raise LogUnreadable(f"{self.path} has states of the mask {layout.get('signature')}, not {signature}: "
+                                "replay them with the version that made them")
+        times, rows = self._table(topics.STATE)
+        if layout and rows.shape[-1] != layout.get("size", rows.shape[-1]):
+            raise LogUnreadable(f"{self.path} says that a state has {layout['size']} numbers, its rows have "
+                                f"{rows.shape[-1]}")
+        return times, rows
 
     def actions(self) -> tuple[np.ndarray, np.ndarray]:
         """Body times (T,) in s and what the policy put out (T, d)."""
@@ -114,7 +132,7 @@ class LogReader:
     def measurements(self) -> Iterator[Measurement]:
         """What the body measured; the first is that of the start, with index -1."""
         for logged, message in self._messages(topics.MEASURED):
-            yield _measurement(logged.time_s, message)
+            yield decode.measurement(logged.time_s, message)
 
     def state_layout(self) -> dict[str, Any]:
         """What the numbers of a state are, as the recorder was told."""
@@ -128,45 +146,38 @@ class LogReader:
         """The depth maps of a camera that were looked at, to within 0.05 mm, up to 6.5 m."""
         return self._pictures(f"depth.{camera}", decode_depth)
 
+    def messages(
+        self, *wanted: str, start_s: float | None = None, end_s: float | None = None
+    ) -> Iterator[tuple[str, float, Any]]:
+        """Topic, body time and content as plain types, between two body times, both included; without topics of all.
+
+        Only the chunks of that time are read. A message that this version cannot decode tells how long it is.
+        """
+        for logged in self._logged(*(wanted or self.channels), start_s=start_s, end_s=end_s):
+            yield logged.topic, logged.time_s, decode.plain(logged, self._source.encodings[logged.topic])
+
+    def measurement_at(self, time_s: float) -> Measurement | None:
+        """The last measurement at that time or before; None when there is none. Random access."""
+        found = self._moments.message_at(topics.MEASURED, time_s)
+        return None if found is None else decode.measurement(*found)
+
+    def state_at(self, time_s: float) -> tuple[float, np.ndarray] | None:
+        """Body time and state (N,) at that time or before; None when there is none. Random access."""
+        found = self._moments.message_at(topics.STATE, time_s)
+        return None if found is None else (found[0], decode.array(found[1].values))
+
     def picture_at(self, key: str, time_s: float) -> Picture | None:
         """The last picture of an observation key at that time or before; None when there is none. Random access."""
-        topic = topics.picture_topic(key)
-        number = self._index.latest(topic, round(time_s * 1e9))
+        number = self._moments.latest(topics.picture_topic(key), time_s)
         return None if number is None else self.picture(key, number)
 
     def picture(self, key: str, number: int) -> Picture:
         """The picture of an observation key by its number, from 0. Random access; raises `LogUnreadable`."""
-        topic = topics.picture_topic(key)
-        places = self._index.places.get(topic, ())
-        if not 0 <= number < len(places):
-            raise LogUnreadable(f"{self.path} has {len(places)} pictures of {key!r}, not one with the number {number}")
-        data = self._parsed(topic, number).data
-        decode = decode_depth if key.startswith("depth.") else decode_image
-        time_ns = places[number].time_ns
-        return Picture(time_ns / 1e9, decode(data), self._digests.get((key, time_ns), ""))
-
-    @cached_property
-    def _index(self) -> Index:
-        with damage_named(self.path):
-            return Index(self.path, self._source.topics)
-
-    @cached_property
-    def _digests(self) -> dict[tuple[str, int], str]:
-        """sha256 of every picture that was looked at, by observation key and ns."""
-        seen = range(len(self._index.places.get(topics.SEEN, ())))
-        found = {}
-        for number in seen:
-            message = self._parsed(topics.SEEN, number)
-            found[message.key, self._index.places[topics.SEEN][number].time_ns] = message.digest.hex()
-        return found
+        return self._moments.picture(key, number)
 
     def digest_at(self, key: str, time_s: float) -> str:
         """sha256 of the very array that was looked at then, hex; empty when nobody looked."""
-        return self._digests.get((key, round(time_s * 1e9)), "")
-
-    def _parsed(self, topic: str, number: int) -> Any:
-        schema = self._source.schemas[topic]
-        return message_class(schema.name, schema.data).FromString(self._index.read(topic, number))
+        return self._moments.digests.get((key, round(time_s * 1e9)), "")
 
     def attachment(self, name: str) -> bytes:
         """The content of an attached file, or `LogUnreadable` listing those that are there."""
@@ -180,7 +191,11 @@ class LogReader:
 
     def model(self) -> tuple[str, bytes]:
         """Name and content of the model that the states belong to."""
-        name = self.manifest.get("model") or "model.mjb"
+        name = self.manifest.get("model")
+        if not name:
+            there = ", ".join(record.name for record in self._source.attachments())
+            raise LogUnreadable(f"{self.path} was recorded without a model, so it has no attachment 'model.mjb'; it "
+                                f"has: {there or 'none'}")
         return name, self.attachment(name)
 
     def _manifest(self) -> dict[str, Any]:
@@ -193,51 +208,37 @@ class LogReader:
         record = self._source.metadata.get(name)
         return None if record is None else {key: json.loads(text) for key, text in record.items()}
 
-    def _require(self, topic: str) -> None:
+    def _require(self, topic: str, why: str = "") -> None:
         if topic not in self.channels:
             there = ", ".join(self.channels) or "none"
-            raise LogUnreadable(f"{self.path} has no channel {topic!r}; it has: {there}")
+            raise LogUnreadable(f"{self.path} has no channel {topic!r}; {why}it has: {there}")
 
-    def _logged(self, *wanted: str) -> Iterator[Logged]:
+    def _logged(self, *wanted: str, start_s: float | None = None, end_s: float | None = None) -> Iterator[Logged]:
         for topic in wanted:
             self._require(topic)
         with damage_named(self.path):
-            yield from self._source.messages(*wanted)
+            yield from self._source.messages(*wanted, start_ns=_ns(start_s), end_ns=_ns(end_s))
 
     def _messages(self, *wanted: str) -> Iterator[tuple[Logged, Any]]:
         for logged in self._logged(*wanted):
-            yield logged, message_class(logged.schema.name, logged.schema.data).FromString(logged.data)
+            yield logged, decode.parsed(logged.schema, logged.data)
 
     def _json(self, topic: str) -> Iterator[tuple[float, dict[str, Any]]]:
         for logged in self._logged(topic):
             yield logged.time_s, json.loads(logged.data)
 
     def _table(self, topic: str) -> tuple[np.ndarray, np.ndarray]:
-        rows = [(logged.time_s, _array(message.values)) for logged, message in self._messages(topic)]
+        rows = [(logged.time_s, decode.array(message.values)) for logged, message in self._messages(topic)]
         return np.array([time_s for time_s, _ in rows]), np.array([values for _, values in rows])
 
-    def _pictures(self, key: str, decode: Any) -> Iterator[Picture]:
+    def _pictures(self, key: str, unpack: Any) -> Iterator[Picture]:
         topic, picture = topics.picture_topic(key), None
         for logged, message in self._messages(topic, topics.SEEN):
             if logged.topic == topic:
-                picture = logged.time_s, decode(message.data)
+                picture = logged.time_s, unpack(message.data)
             elif message.key == key and picture is not None:
                 yield Picture(*picture, message.digest.hex())
 
 
-def _array(values: Any) -> np.ndarray:
-    return np.fromiter(values, np.float64, len(values))
-
-
-def _measurement(time_s: float, message: Any) -> Measurement:
-    fields = (message.joint_position, message.joint_velocity, message.gripper_opening, message.tool_pose)
-    return Measurement(message.index, time_s, *map(_array, fields))
-
-
-def _step(parts: dict[str, tuple[float, Any]]) -> LoggedStep:
-    time_s, action = parts[topics.ACTION]
-    command, measured = _array(parts[topics.COMMAND][1].values), _measurement(*parts[topics.MEASURED])
-    return LoggedStep(
-        action.index, time_s, _array(action.values), command, measured, action.phase, action.subgoal, action.held,
-        action.wall_time,
-    )
+def _ns(time_s: float | None) -> int | None:
+    return None if time_s is None else round(time_s * 1e9)

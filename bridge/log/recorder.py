@@ -38,8 +38,10 @@ from tandem.bridge.log.entries import (
     time_of,
 )
 from tandem.bridge.log.file import MIN_FREE_BYTES, LogFile
+from tandem.bridge.log.parts import check_free
 from tandem.bridge.log.pictures import PicturePolicy
 from tandem.bridge.log.plain import plain_json
+from tandem.bridge.log.volumes import Rotation
 from tandem.bridge.log.writer import Writer
 
 QUEUE_BYTES = 64 * 2**20
@@ -64,9 +66,11 @@ class Recorder:
         lossless: wait for the writer rather than drop anything.
         queue_bytes: how much may wait to be written.
         min_free_bytes: what the disk must have left at the start.
+        rotate_bytes, rotate_s: go on in `NAME-part2.mcap` and so on after so many bytes, or so much body time; the
+            reader opens any part and reads all of them as one.
 
     Attributes:
-        path: the file.
+        path: the file, of a log in parts the first.
         dropped: how many steps and pictures did not fit, by kind.
 
     Raises `LogUnwritable` when the file cannot be made, and from then on at the next call once writing has failed.
@@ -85,11 +89,15 @@ class Recorder:
         lossless: bool = True,
         queue_bytes: int = QUEUE_BYTES,
         min_free_bytes: int = MIN_FREE_BYTES,
+        rotate_bytes: int | None = None,
+        rotate_s: float | None = None,
     ):
         self.path, self.dropped = Path(path), {"steps": 0, "pictures": 0}
         self._state, self._layout, self._model, self._model_name = state, state_layout, model, model_name
         self._pictures, self._lossless = pictures or PicturePolicy(), lossless
         self._course = None if certify is None or state is None else Course(certify)
+        self._rotation = Rotation(rotate_bytes, rotate_s)
+        check_free(self.path)
         self._file = LogFile(self.path, min_free_bytes=min_free_bytes)
         self._queue_bytes = queue_bytes
         self._backlog: Backlog | None = None
@@ -178,7 +186,7 @@ class Recorder:
     def _begin(self, largest: int) -> None:
         try:
             self._backlog = Backlog(self._queue_bytes, largest=largest)
-            self._writer = Writer(self._file, self._backlog, self._pictures)
+            self._writer = Writer(self._file, self._backlog, self._pictures, self._rotation)
         except OSError as reason:
             raise LogUnwritable(
                 f"the process that writes {self.path} cannot be started: {reason.strerror}. It needs memory for "

@@ -86,7 +86,7 @@ class SimBenchmark:
 
     def _steps_per_s(self, cameras: tuple[CameraRequest, ...]) -> float:
         simulation = Simulation(task_named(self.task), load("panda"), cameras=cameras)
-        walk = _Walk(simulation)
+        walk = Walk(simulation)
         walk.steps(BLOCK_STEPS)
         count, start = 0, perf_counter()
         while perf_counter() - start < self.seconds:
@@ -127,7 +127,7 @@ class SimBenchmark:
     def _recording(self) -> float:
         """Share that a recorder adds to a step with one 224x224 image; blocks with and without take turns."""
         simulation = Simulation(task_named(self.task), load("panda"), cameras=SETUPS["1x224"])
-        walk = _Walk(simulation)
+        walk = Walk(simulation)
         with tempfile.TemporaryDirectory() as folder:
             recorder = Recorder(Path(folder) / "bench.mcap", state=simulation.state, model=simulation.model_bytes)
             recorder.on_episode_start(EpisodeStart("benchmark", simulation.spec, walk.observation, {}))
@@ -138,18 +138,18 @@ class SimBenchmark:
                 walk.steps(WARM_STEPS)
                 plain.append(walk.timed(BLOCK_STEPS))
                 recorded.append(walk.timed(BLOCK_STEPS, recorder.on_step))
-            recorder.on_episode_end(_ENDED)
+            recorder.on_episode_end(ENDED)
         simulation.close()
         return median(recorded) / median(plain) - 1.0
 
 
-_ENDED = EpisodeResult(
+ENDED = EpisodeResult(
     claimed=False, seen=None, measured=None, infeasible=False, failure=None, reason="benchmark", progress=None,
     attempts=(), steps=0, plans=0, body_s=0.0, wall_s=0.0, privileged=False,
 )
 
 
-class _Walk:
+class Walk:
     """Steps a simulation along a slow random walk of joint targets around its home, reading every image."""
 
     def __init__(self, simulation: Simulation):

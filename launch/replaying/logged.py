@@ -68,6 +68,8 @@ class Logged:
         layout = self.reader.state_layout()
         if not layout or "/sim/state" not in self.reader.channels:
             return "the log holds no simulator state: its body was not simulated in the agent's process"
+        if self.reader.damage:
+            return f"messages are missing in the middle of the log: {self.reader.damage[0]}"
         if layout["mujoco"] != mujoco.__version__:
             return f"mujoco {layout['mujoco']} != {mujoco.__version__}"
         if layout["signature"] != int(STATE):

@@ -14,6 +14,7 @@ import pytest
 from dummy_recording import DT, Episode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from processes import gone
 
 from tandem.bridge.contract import LogUnreadable, LogUnwritable
 from tandem.bridge.log import LogReader, Recorder
@@ -36,19 +37,6 @@ def written(path, size=1, patience_s=30.0):
     while path.stat().st_size < size:
         assert time.monotonic() < deadline, f"{path} does not grow"
         time.sleep(0.01)
-
-
-def gone(pid, patience_s=10.0):
-    """Whether a process ends in time. One that was killed may stay a zombie until its new parent looks at it."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_kill_of_both_processes_loses_about_a_second_at_most(tmp_path):
@@ -145,12 +133,6 @@ def test_a_killed_writer_is_no_deadlock_for_one_that_waits_for_it(tmp_path):
     recorder.close()
 
 
-def test_no_process_stays_behind(tmp_path):
-    episode, recorder = Episode(), Recorder(tmp_path / "e.mcap")
-    episode.play(recorder, 3)
-    assert not Path(f"/proc/{recorder._writer.pid}").exists()  # not even as a zombie
-
-
 def test_an_exit_without_close_writes_all_that_was_recorded(tmp_path):
     program = (
         f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); from dummy_recording import *;"
@@ -242,7 +224,7 @@ def test_a_channel_that_is_not_there_lists_those_that_are(tmp_path):
     with Recorder(tmp_path / "e.mcap") as recorder:
         Episode().play(recorder, 3)
     log = LogReader(tmp_path / "e.mcap")
-    with pytest.raises(LogUnreadable, match=r"no channel '/sim/state'; it has: /action, .*/obs/front,"):
+    with pytest.raises(LogUnreadable, match=r"no channel '/sim/state'; .*it has: /action, .*/obs/front,"):
         log.states()
     with pytest.raises(LogUnreadable, match=r"no attachment 'model.mjb'; it has: manifest.json"):
         log.model()
