@@ -46,6 +46,8 @@ def serve(line: int, recording: int) -> None:
                 if orphaned:
                     return
                 continue
+            except ConnectionResetError:  # the recording process left without reading that its last order was taken
+                return
             if not order:
                 return
             orders.send(DONE)  # taken
