@@ -11,7 +11,6 @@ With --json, one flat object of figures is written.
 """
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +21,9 @@ from benchmarks.log import LogBenchmark
 from benchmarks.planner import PlannerBenchmark
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
+from script import run
 
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.contract import InvalidOption
 
 Benchmark = (
     Annotated[SimBenchmark, tyro.conf.subcommand("sim")]
@@ -65,11 +65,5 @@ def command_line(benchmark: Benchmark, json: Annotated[Path | None, tyro.conf.ar
 
 
 if __name__ == "__main__":
-    try:
-        anywhere = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)  # --json after the name, too
-        sys.exit(tyro.cli(command_line, description=__doc__, config=anywhere))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    anywhere = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.CascadeSubcommandArgs)  # --json after the name, too
+    run(lambda: tyro.cli(command_line, description=__doc__, config=anywhere))

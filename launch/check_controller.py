@@ -17,10 +17,10 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from script import run
 
 from tandem.bridge.client import Contact
 from tandem.bridge.conformance.controller import Finding, check_controller
-from tandem.bridge.contract import TandemError
 
 COLOUR = {"pass": "green", "skip": "yellow", "fail": "red"}
 
@@ -77,10 +77,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

@@ -16,11 +16,12 @@ import tyro
 from composition import System, load_models
 from minds import settings_of
 from rich.console import Console
+from script import run
 from swap_kit.checks import Check, run_checks
 from swap_kit.report import figures, table
 
 from tandem.agent.planner.planner import ModelPlanner
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.contract import InvalidOption
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,4 @@ def planner_of(options: Options, hot: bool) -> tuple:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

@@ -15,9 +15,10 @@ from pathlib import Path
 import tyro
 from comparison_tables import Report
 from rich.console import Console
+from script import run
 
 from tandem.agent.evaluation import results
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.contract import InvalidOption
 
 MOST = 26  # as many as there are letters
 
@@ -55,10 +56,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

@@ -13,15 +13,15 @@ It shapes commands and stops on silence. It is no safety function and no emergen
 import contextlib
 import json
 import signal
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tyro
 from rich.console import Console
+from script import run
 
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.contract import InvalidOption
 from tandem.bridge.controller.gateway import Gateway
 from tandem.bridge.controller.lockstep_gateway import LockstepGateway
 from tandem.bridge.controller.options import Limits
@@ -131,8 +131,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

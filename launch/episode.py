@@ -7,8 +7,6 @@ Writes runs/<time>/<task>-<robot>-seed<seed>.mcap, and beside it a film (mp4) an
 Exit code: 0 when every episode was a measured success (or a rightful refusal), 1 otherwise, 2 for a bad option.
 """
 
-import signal
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +15,10 @@ import tyro
 from composition import Rig, System
 from console import Console
 from pictures import write_pictures
+from script import run
 
 from tandem.agent.evaluation.statistics import wilson
-from tandem.bridge.contract import EpisodeResult, FailureCode, InvalidOption, LogUnwritable, TandemError
+from tandem.bridge.contract import EpisodeResult, FailureCode, InvalidOption, LogUnwritable
 from tandem.bridge.log import Recorder, next_free
 
 
@@ -99,11 +98,4 @@ def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResul
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop leaves everything readable, too
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)), orderly=True)

@@ -10,7 +10,6 @@ every episode has a result, 3 when some broke every time, 2 for a bad option, 13
 
 import json
 import math
-import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -25,8 +24,9 @@ from evaluating import closing
 from evaluating.changes import OTHER_STATES, changed, folder_name
 from evaluating.evaluation import Effort, Ended, Evaluation
 from rich.console import Console
+from script import run
 
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.contract import InvalidOption
 from tandem.sim.tasks import task_named
 
 
@@ -143,11 +143,4 @@ def write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop leaves everything in order, too
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)), orderly=True)

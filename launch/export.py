@@ -7,8 +7,6 @@ LOGS are files, or folders that are searched for *.mcap. Failed episodes are exp
 Exit code: 0 when the dataset is there, 1 when the logs cannot become one, 2 for a bad option, 130 when interrupted.
 """
 
-import signal
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,9 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from script import run
 
-from tandem.bridge.contract import InvalidOption, LogUnreadable, TandemError, UnusableDataset
+from tandem.bridge.contract import InvalidOption, LogUnreadable, UnusableDataset
 from tandem.bridge.datasets import Export, export_logs
 from tandem.bridge.datasets.log_source import states_at
 from tandem.bridge.log import LogReader
@@ -82,11 +81,4 @@ def summary(done: Export) -> Table:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop leaves no draft, either
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(1 if isinstance(error, (UnusableDataset, LogUnreadable)) else 2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)), failures=(UnusableDataset, LogUnreadable), orderly=True)

@@ -9,7 +9,6 @@ Exit code: 0 when everything is as it was, 1 when not, 3 when another MuJoCo mad
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,9 @@ from replaying.goldens import FOLDER, GOLDENS, Comparison, compare, path_of, rec
 from replaying.printing import print_findings
 from rich.console import Console
 from rich.table import Table
+from script import run
 
-from tandem.bridge.contract import TandemError, UnknownName
+from tandem.bridge.contract import UnknownName
 
 MOST = 30
 
@@ -78,10 +78,4 @@ def show(one: Comparison, console: Console) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

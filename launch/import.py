@@ -6,8 +6,6 @@
 Exit code: 0 when the logs are there, 1 when the dataset cannot be read, 2 for a bad option, 130 when interrupted.
 """
 
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +13,9 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from script import run
 
-from tandem.bridge.contract import TandemError, UnusableDataset
+from tandem.bridge.contract import UnusableDataset
 from tandem.bridge.datasets import import_dataset
 from tandem.bridge.log import PicturePolicy
 
@@ -49,11 +48,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop leaves no draft, either
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(1 if isinstance(error, UnusableDataset) else 2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)), failures=(UnusableDataset,), orderly=True)

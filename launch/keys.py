@@ -8,7 +8,6 @@
 Secrets are written with mode 0600. Copy NAME.key_secret and controller.key (no more) to the computer of NAME.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +15,9 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 from rich.table import Table
+from script import run
 
 from tandem.bridge import keys
-from tandem.bridge.contract import TandemError
 from tandem.bridge.roles import role_named
 
 FOLDER = Path("keys")
@@ -82,8 +81,4 @@ Verb = (
 )
 
 if __name__ == "__main__":
-    try:
-        tyro.cli(Verb, description=__doc__, config=(tyro.conf.OmitSubcommandPrefixes,)).run()
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(lambda: tyro.cli(Verb, description=__doc__, config=(tyro.conf.OmitSubcommandPrefixes,)).run())

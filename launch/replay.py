@@ -14,7 +14,6 @@ input.
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,11 +27,12 @@ from replaying.on_body import finding, replay_on, write_overlay
 from replaying.printing import exit_code, print_courses, print_findings
 from rich.console import Console
 from rich.progress import Progress, track
+from script import run
 
 from tandem.agent.evaluation.divergence import TOLERANCE, Finding
 from tandem.bridge.client import Contact, body_at, mapping
 from tandem.bridge.client.contact import is_endpoint
-from tandem.bridge.contract import InvalidOption, TandemError, UnknownName
+from tandem.bridge.contract import InvalidOption, UnknownName
 from tandem.bridge.log import Recorder, next_free
 from tandem.bridge.log.atomic import replacing
 
@@ -210,10 +210,4 @@ def write_json(path: Path, log: Path, found: list[Finding]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

@@ -7,15 +7,14 @@ Exit code 0 when all is the same, 1 at the first difference.
 """
 
 import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tyro
 from rich.console import Console
+from script import run
 
 from tandem.bridge.capture.replay import replay
-from tandem.bridge.contract import TandemError
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

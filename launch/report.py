@@ -5,7 +5,6 @@
     python launch/report.py runs/evaluation --replays verdict.json no_return.json   # of launch/replay.py --json
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +12,10 @@ import tyro
 from report_sections import sections
 from rich.console import Console
 from rich.progress import Progress
+from script import run
 
 from tandem.agent.evaluation import results
 from tandem.agent.evaluation.report import write_report
-from tandem.bridge.contract import TandemError
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(lambda: main(tyro.cli(Options, description=__doc__)))

@@ -12,7 +12,6 @@ Everything can be stopped with Ctrl-C and goes on where it was when it is called
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -22,11 +21,12 @@ from planner_training.adapt import Adapt
 from planner_training.evaluate import Evaluate
 from planner_training.snapshots import Snapshots, generate
 from rich.console import Console
+from script import run
 
 from tandem.agent.planner.training import stages
 from tandem.agent.planner.training.export import average
 from tandem.agent.planner.training.loop import Schedule
-from tandem.bridge.contract import InvalidOption, TandemError
+from tandem.bridge.contract import InvalidOption
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,4 @@ Command = (
 
 
 if __name__ == "__main__":
-    try:
-        tyro.cli(Command, description=__doc__).run(Console(highlight=False))
-    except TandemError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(lambda: tyro.cli(Command, description=__doc__).run(Console(highlight=False)))
