@@ -159,7 +159,7 @@ def test_a_worker_that_waits_for_work_ends_when_nobody_is_left_to_give_it(tmp_pa
     hand = crew.hire()
     hand.ask({"describe": ["stack"]})
     assert crew.wait([hand], WITHIN_S) == [hand]
-    assert hand.answer() == {"about": {}}
+    assert set(hand.answer()) == {"about"}
     hand._process.stdin.close()  # as the kernel does it for a parent that is gone
     assert hand._process.wait(10) == 0
     hand.dismiss()
