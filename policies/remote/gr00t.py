@@ -74,7 +74,8 @@ class Gr00tLink:
     def _call(self, endpoint: str, data: Any = None, **envelope: int) -> Any:
         request = {"endpoint": endpoint, **({} if data is None else {"data": data})}
         request |= {} if self._token is None else {"api_token": self._token}
-        frame = encode(request | envelope, Encoding.GR00T)
+        request |= {} if self._tandem is None else envelope
+        frame = encode(request, Encoding.GR00T)
         try:
             socket = self._open()
             socket.send(frame)

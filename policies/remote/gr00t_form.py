@@ -2,8 +2,8 @@
 
 N1.6 and N1.7 nest: {"video": {key: (1, 1, h, w, 3)}, "state": {key: (1, 1, D)}, "language": {key: [[words]]}}, and
 answer [{key: (1, H, D)}, info]. N1.5 is flat: "video.key" (1, h, w, 3), "state.key" (1, D), the words under their key
-as it is; it answers {"action.key": (H, D)}. "depth" beside "video" is Tandem's own. Source: gr00t/policy/gr00t_policy.py
-and gr00t/eval/service.py of NVIDIA's Isaac-GR00T.
+as it is; it answers {"action.key": (H, D)}. "depth" beside "video" is Tandem's own.
+Source: gr00t/policy/gr00t_policy.py and gr00t/eval/service.py of NVIDIA's Isaac-GR00T.
 """
 
 from __future__ import annotations

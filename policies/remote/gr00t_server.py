@@ -6,7 +6,7 @@ being made. Every request gets one answer: the value, or {"error": words}. Sourc
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -23,7 +23,6 @@ from tandem.policies.remote.mapping import VectorKey
 from tandem.policies.remote.question import Reply
 from tandem.policies.remote.service import Service, check_exposure, same_token, words_of_error
 
-log = logging.getLogger(__name__)
 _WAITING = 8  # requests that may wait for the policy
 _ENDPOINTS = ("ping", "kill", "get_action", "reset", "get_modality_config")
 
@@ -75,7 +74,7 @@ class Gr00tServer:
                 self._socket.send_multipart(self._results.recv_multipart())
             if self._socket in ready:
                 self._take(self._socket.recv_multipart())
-        self._work.put(None)
+        self._end_work()
         worker.join(5.0)
         self._socket.close(linger=500)
         self._results.close(linger=0)
@@ -83,6 +82,13 @@ class Gr00tServer:
     def stop(self) -> None:
         """End `run`; from any thread, or a signal's handler."""
         self._running = False
+
+    def _end_work(self) -> None:
+        """What waits for the policy is not begun any more."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._work.get_nowait()
+        self._work.put(None)
 
     def _take(self, frames: list[bytes]) -> None:
         *route, body = frames

@@ -50,7 +50,8 @@ class OpenpiServer:
         self._lock = threading.Lock()
         try:
             self._server = serve(
-                self._handle, host, port, compression=None, max_size=MAX_FRAME, process_request=self._admit,
+                self._handle, host, port, compression=None, max_size=MAX_FRAME, close_timeout=1.0,
+                process_request=self._admit,
             )
         except OSError as reason:
             raise InvalidOption(f"cannot bind {host}:{port}: {reason.strerror}; choose another --port") from reason
