@@ -101,9 +101,9 @@ class Service:
         Raises:
             TandemError: why there is none; `words_of_error` puts it in the wire's words.
         """
-        wanted = subgoal_of(question.words, subgoal, self._policy.skills, self._skill)
         arrived_s = time.monotonic() - self._begun
         observation = observe(self.keymap, self.spec, question, arrived_s, self._tool_pose)
+        wanted = subgoal_of(question.words, subgoal, self._policy.skills, self._skill)
         with self._lock:
             if self._whose != (client, epoch):
                 self._begin(client, epoch)

@@ -6,6 +6,7 @@ server of openpi's computes on the thread that would have to answer them (openpi
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ class WebSocket:
     def __init__(self, address: str, timeout_s: float, headers: Mapping[str, str] | None = None):
         self.address, self._timeout_s, self._headers = address, timeout_s, dict(headers or {})
         self._connection: ClientConnection | None = None
+        self._ending = contextlib.ExitStack()
 
     @property
     def is_open(self) -> bool:
@@ -44,13 +46,14 @@ class WebSocket:
     def open(self) -> None:
         """Connect. Raises `ServerUnresponsive`."""
         try:
-            self._connection = connect(
+            connection = self._ending.enter_context(connect(
                 self.address, compression=None, max_size=MAX_FRAME, open_timeout=self._timeout_s,
                 close_timeout=_GOODBYE_S, ping_interval=None, additional_headers=self._headers, proxy=None,
-            )
-            self._bound_sending(self._connection.socket)
+            ))
         except (OSError, WebSocketException, EOFError) as reason:
             raise ServerUnresponsive(f"{self.address}: cannot connect: {_words(reason)}") from reason
+        self._bound_sending(connection.socket)
+        self._connection = connection
 
     def receive(self) -> bytes | str:
         """The next message; text comes as `str`. Raises `ServerUnresponsive`, and the connection is closed."""
@@ -93,9 +96,8 @@ class WebSocket:
 
     def drop(self) -> None:
         """Close. What the server may still send is never read."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._connection = None
+        self._ending.close()
 
     def _bound_sending(self, plain: socket.socket) -> None:
         """A server that does not read must not hold a sender for ever; the library has no timeout for that."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zmq
+from websockets.sync.server import serve
 
 from tandem.bridge.conformance import DummyBody, DummyPolicy, dummy_spec
 from tandem.bridge.contract import BodySpec
@@ -18,7 +19,6 @@ from tandem.policies.remote import Service, key_map, remote_policy
 from tandem.policies.remote.arrays import Encoding, decode, encode
 from tandem.policies.remote.gr00t_server import Gr00tServer
 from tandem.policies.remote.openpi_server import OpenpiServer
-from websockets.sync.server import serve
 
 UPRIGHT = np.array([0.4, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0])
 SCHEMES = {"gr00t": "gr00t:tcp", "openpi": "openpi:ws"}

@@ -16,8 +16,19 @@ from tandem.bridge.contract import (
     Subgoal,
     UnknownName,
 )
-from tandem.policies.remote import PRESETS, CameraKey, KeyMap, Part, Slot, Told, VectorKey, is_remote, key_map
-from tandem.policies.remote import gr00t_form, paths
+from tandem.policies.remote import (
+    PRESETS,
+    CameraKey,
+    KeyMap,
+    Part,
+    Slot,
+    Told,
+    VectorKey,
+    gr00t_form,
+    is_remote,
+    key_map,
+    paths,
+)
 from tandem.policies.remote.actions import from_body, resampled, to_body
 from tandem.policies.remote.parts import axis_angle
 from tandem.policies.remote.pictures import padded, resize_with_pad
