@@ -102,7 +102,8 @@ class WebSocket:
     def _bound_sending(self, plain: socket.socket) -> None:
         """A server that does not read must not hold a sender for ever; the library has no timeout for that."""
         seconds, rest = divmod(self._timeout_s, 1.0)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), int(rest * 1e6)))
+        with contextlib.suppress(OSError):  # closed already: receiving will say why
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(seconds), int(rest * 1e6)))
 
 
 def _words(reason: BaseException) -> str:

@@ -36,7 +36,7 @@ from tandem.policies.remote.question import ask, observe
 
 PICK = Subgoal("pick", {"object": "red cube"})
 JOINT_MAPS = ("tandem", "gr00t", "droid", "aloha")
-PLAIN = dict(cameras=(), state=(), prompt="prompt")
+PLAIN = {"cameras": (), "state": (), "prompt": "prompt"}
 
 
 def action_map(*slots, **options):
@@ -66,7 +66,9 @@ def test_tandems_own_map_loses_nothing(spec, observation):
     keymap = key_map("tandem", spec)
     again = observe(keymap, spec, ask(keymap, spec, observation, PICK), 7.0, lambda q: None)
     assert again.keys() == observation.keys()
-    assert all(np.array_equal(again[key], observation[key]) and again[key].dtype == observation[key].dtype for key in again)
+    for key in again:
+        assert np.array_equal(again[key], observation[key])
+        assert again[key].dtype == observation[key].dtype
 
 
 @settings(max_examples=60, deadline=None)
@@ -125,9 +127,9 @@ def test_only_so_many_actions_are_carried_out(spec, observation):
 
 
 @pytest.mark.parametrize("answer", [
-    {}, {"action": np.zeros((2, 4))}, {"actions": np.zeros((2, 5))}, {"actions": np.zeros(4)}, {"actions": np.zeros((0, 4))},
-    {"actions": np.zeros((1, 2, 4))}, {"actions": [[0.0] * 4]}, {"actions": np.zeros((2, 4), bool)}, {"actions": "none"},
-    {"actions": np.zeros((5000, 4))},
+    {}, {"action": np.zeros((2, 4))}, {"actions": np.zeros((2, 5))}, {"actions": np.zeros(4)},
+    {"actions": np.zeros((0, 4))}, {"actions": np.zeros((1, 2, 4))}, {"actions": [[0.0] * 4]},
+    {"actions": np.zeros((2, 4), bool)}, {"actions": "none"}, {"actions": np.zeros((5000, 4))},
 ])
 def test_an_answer_of_another_shape_moves_nothing(answer, spec, observation):
     with pytest.raises(SpecMismatch):
@@ -144,8 +146,8 @@ def test_numbers_that_cannot_be_meant_move_nothing(value, spec, observation):
 
 def test_a_little_beyond_the_range_is_clipped(spec, observation):
     row = np.append(spec.position_high + 0.01, 1.3)[None]
-    assert np.array_equal(to_body(action_map(Slot(Part.JOINTS), Slot(Part.OPENING)), spec, {"actions": row}, observation)[0],
-                          spec.action.high)
+    chunk = to_body(action_map(Slot(Part.JOINTS), Slot(Part.OPENING)), spec, {"actions": row}, observation)
+    assert np.array_equal(chunk[0], spec.action.high)
 
 
 def test_steps_of_the_tool_are_followed_by_the_joints(spec_of):
@@ -154,7 +156,8 @@ def test_steps_of_the_tool_are_followed_by_the_joints(spec_of):
     panda = spec_of("panda")
     arm, keymap = Arm(panda), key_map("libero", panda)
     pose = arm.fk(panda.home)
-    observation = {"joint_position": panda.home, "gripper_opening": np.ones(1), "tool_pose": np.append(pose[:3, 3], [0, 1, 0, 0])}
+    tool_pose = np.append(pose[:3, 3], [0, 1, 0, 0])
+    observation = {"joint_position": panda.home, "gripper_opening": np.ones(1), "tool_pose": tool_pose}
     steps = np.tile([0.2, 0, -0.2, 0, 0, 0, 1.0], (5, 1))
     chunk = to_body(keymap, panda, {"actions": steps}, observation, arm)
     moved = arm.fk(chunk[-1, :-1])
@@ -169,14 +172,14 @@ def test_axis_and_angle():
     assert np.allclose(axis_angle(np.array([1.0, 0, 0, 0])), 0)
 
 
-def changed(spec, **fields):
-    return replace(spec, **fields)
+def custom(spec):
+    return replace(spec, action=replace(spec.action, kind=ActionKind.CUSTOM))
 
 
 @pytest.mark.parametrize("make, words", [
     (lambda s: (key_map("tandem", s), replace(s, cameras=s.cameras[:1]), Told()), "camera 'wrist'"),
     (lambda s: (key_map("tandem", s), replace(s, gripper=None), Told()), "gripper"),
-    (lambda s: (key_map("tandem", s), replace(s, action=replace(s.action, kind=ActionKind.CUSTOM)), Told()), "action of"),
+    (lambda s: (key_map("tandem", s), custom(s), Told()), "action of"),
     (lambda s: (replace(key_map("tandem", s), joints=("a", "b", "c")), s, Told()), "joints of map"),
     (lambda s: (key_map("gr00t", s), s, Told(pictures=frozenset({"ego_view"}))), "keys of pictures"),
     (lambda s: (key_map("gr00t", s), s, Told(state=frozenset({"single_arm"}))), "keys of state"),
@@ -227,8 +230,10 @@ def test_a_map_of_ones_own(tmp_path, spec, observation):
     assert packed["task"] == "pick up the red cube"
 
 
-@pytest.mark.parametrize("text", ["", "prompt = 3 4", FILE.replace("joint_offsets", "joint_wishes"), FILE + "\nspeed = 3",
-                                  FILE.replace("theirs = \"state\", ", ""), FILE.replace("dt_s = 0.1", "dt_s = -1")])
+@pytest.mark.parametrize("text", [
+    "", "prompt = 3 4", FILE.replace("joint_offsets", "joint_wishes"), FILE + "\nspeed = 3",
+    FILE.replace("theirs = \"state\", ", ""), FILE.replace("dt_s = 0.1", "dt_s = -1"),
+])
 def test_a_map_that_says_what_no_map_says(text, tmp_path, spec):
     path = tmp_path / "mine.toml"
     path.write_text(text)
@@ -265,15 +270,17 @@ def test_pictures_keep_their_shape_in_a_black_frame():
 
 
 def test_a_padded_cameras_intrinsics_are_those_of_its_pixels(spec):
-    camera = replace(spec.cameras[0], width=640, height=480, intrinsics=np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]))
+    intrinsics = np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]])
+    camera = replace(spec.cameras[0], width=640, height=480, intrinsics=intrinsics)
     small = padded(camera, 224, 224)
     assert np.allclose(small.intrinsics, [[210, 0, 112], [0, 210, 112], [0, 0, 1]])
     assert not small.depth
 
 
 @pytest.mark.parametrize("words, good", [
-    ("gr00t:tcp://127.0.0.1:5555", True), ("openpi:ws://host:8000#droid", True), ("vla-eval:wss://h:1/path#libero", True),
-    ("gr00t:ws://127.0.0.1:5555", False), ("openpi:tcp://127.0.0.1:5555", False), ("motion", False), ("openpi:ws://host", False),
+    ("gr00t:tcp://127.0.0.1:5555", True), ("openpi:ws://host:8000#droid", True), ("motion", False),
+    ("vla-eval:wss://h:1/path#libero", True), ("gr00t:ws://127.0.0.1:5555", False),
+    ("openpi:tcp://127.0.0.1:5555", False), ("openpi:ws://host", False),
     ("openpi:ws://:8000", False), ("pi:ws://host:8000", False), ("gr00t:tcp://h:5555#", False),
 ])
 def test_words_that_name_a_server(words, good):

@@ -33,7 +33,7 @@ def model(answer, hello=None, seen=None):
             if seen is not None:
                 seen.append(message)
             if message["type"] == "hello":
-                connection.send(envelope("hello", {"protocol_version": 1, "model": "test"} if hello is None else hello, 0))
+                connection.send(envelope("hello", hello or {"protocol_version": 1, "model": "test"}, 0))
             elif message["type"] == "observation":
                 connection.send(answer(message))
 

@@ -31,7 +31,8 @@ def test_a_subgoal_that_is_sent_counts_more_than_words():
 
 
 @pytest.mark.parametrize("words, extra", [
-    ("do the dishes", None), ("", None), (None, None), (["pick up the cube"], None), ("x" * 2000, None), ("", {}), ("", "pick"),
+    ("do the dishes", None), ("", None), (None, None), (["pick up the cube"], None), ("x" * 2000, None), ("", {}),
+    ("", "pick"),
     ("", {"skill": "juggle", "arguments": {}}), ("", {"skill": "pick", "arguments": {}}),
     ("", {"skill": "pick", "arguments": {"object": 3}}), ("", {"skill": ["pick"], "arguments": {"object": "x"}}),
 ])
