@@ -43,16 +43,20 @@ class Gr00tLink:
         try:
             pong = self._call("ping")
             self._tandem = pong.get("tandem") if type(pong) is dict else None
-            told, self._flat = gr00t_form.told(self._call("get_modality_config"), self._tandem)
+            told, self._flat = self._keys()
         except BaseException:
             self.drop()
             raise
         return told
 
     def reset(self, epoch: int) -> None:
-        """See `Link`. N1.5 has no such endpoint and remembers nothing."""
-        if not self._flat:
-            self._call("reset", {"options": None}, epoch=epoch)
+        """See `Link`. N1.5 and some forks have no such endpoint, and remember nothing."""
+        try:
+            if not self._flat:
+                self._call("reset", {"options": None}, epoch=epoch)
+        except ServerRefused as reason:
+            if not _is_missing(reason):
+                raise
 
     def ask(self, question: Question, epoch: int, request_id: int) -> Reply:
         """See `Link`."""
@@ -70,6 +74,15 @@ class Gr00tLink:
         socket, self._socket = self._socket, None
         if socket is not None:
             socket.close(linger=0)
+
+    def _keys(self) -> tuple[Told, bool]:
+        """The keys that the server tells, and whether it wants the flat form. Some forks tell none."""
+        try:
+            return gr00t_form.told(self._call("get_modality_config"), self._tandem)
+        except ServerRefused as reason:
+            if not _is_missing(reason):
+                raise
+            return Told(notes=("the server tells no keys: its first answer will show whether they fit",)), False
 
     def _call(self, endpoint: str, data: Any = None, **envelope: int) -> Any:
         request = {"endpoint": endpoint, **({} if data is None else {"data": data})}
@@ -109,3 +122,7 @@ class Gr00tLink:
             self._socket = socket
             socket.connect(self.address)
         return self._socket
+
+
+def _is_missing(refused: ServerRefused) -> bool:
+    return "unknown endpoint" in refused.words.lower()

@@ -115,6 +115,27 @@ def test_a_server_that_lies_about_shapes_moves_nothing(answer, false_gr00t, clie
         policy.infer(observation, HOME)
 
 
+def test_a_fork_without_keys_and_reset_is_spoken_to(false_gr00t, client, observation):
+    def answers(request):
+        known = {"ping": OK, "get_action": [chunk(), {}]}
+        return known.get(request["endpoint"], {"error": f"Unknown endpoint: {request['endpoint']}"})
+
+    policy = client("gr00t", false_gr00t(answers).port, map="gr00t")
+    assert any("tells no keys" in line for line in policy.introduce())
+    assert len(policy.infer(observation, HOME)) == 3
+
+
+@pytest.mark.parametrize("endpoint", ["ping", "get_modality_config", "reset"])
+def test_a_handshake_that_is_refused_moves_nothing(endpoint, false_gr00t, client):
+    def answers(request):
+        if request["endpoint"] == endpoint:
+            return {"error": "CUDA error"}
+        return stock([chunk(), {}])(request)
+
+    with pytest.raises(ServerRefused, match="CUDA"):
+        client("gr00t", false_gr00t(answers).port, map="gr00t")
+
+
 def test_other_keys_are_refused_at_the_handshake(false_gr00t, client):
     config = {**NESTED, **modalities(video=["ego_view"])}
     with pytest.raises(SpecMismatch, match="ego_view"):
