@@ -82,6 +82,8 @@ class System:
     FILE.toml). A server's token is read from TANDEM_POLICY_TOKEN."""
     policy_skills: tuple[str, ...] = ()
     """What a server's policy can do, which no server tells; without it the whole catalogue."""
+    policy_done_s: float | None = None
+    """Body time after which a subgoal is left to the verifier, for a policy server that never says that it is done."""
     policy_timeout_s: float = 10.0
     """How long a policy server may take for an answer."""
     second_look: bool = True
@@ -203,6 +205,7 @@ class Rig:
                 system.policy, self.body.spec, timeout_s=system.policy_timeout_s,
                 token=os.environ.get("TANDEM_POLICY_TOKEN"),
                 skills={name: skill_named(name) for name in system.policy_skills} or SKILLS,
+                done_s=system.policy_done_s,
             )
         except BaseException:
             self.stage.close()

@@ -27,7 +27,7 @@ def is_remote(words: str) -> bool:
 
 def remote_policy(
     words: str, spec: BodySpec, *, timeout_s: float = 10.0, token: str | None = None,
-    skills: Mapping[str, SkillSpec] = SKILLS,
+    skills: Mapping[str, SkillSpec] = SKILLS, done_s: float | None = None,
 ) -> RemotePolicy:
     """Connect to a policy server and compare before anything moves.
 
@@ -38,6 +38,7 @@ def remote_policy(
         timeout_s: for each message.
         token: of the server, None if it wants none.
         skills: what the server is good for.
+        done_s: see `RemotePolicy`.
 
     Raises:
         InvalidOption, UnknownName: the words name no server or no key map.
@@ -50,7 +51,8 @@ def remote_policy(
         raise InvalidOption(f"timeout_s must be above 0 and below an hour, got {timeout_s}")
     found = _ADDRESS.fullmatch(words)
     keymap = key_map(found["map"] or _DEFAULT_MAPS[found["wire"]], spec)
-    return RemotePolicy(spec, keymap, _link(found["wire"], found["address"], keymap, timeout_s, token), skills=skills)
+    link = _link(found["wire"], found["address"], keymap, timeout_s, token)
+    return RemotePolicy(spec, keymap, link, skills=skills, done_s=done_s)
 
 
 def _link(wire: str, address: str, keymap: KeyMap, timeout_s: float, token: str | None) -> Link:

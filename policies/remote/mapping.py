@@ -7,7 +7,7 @@ A map is data. It is checked against the body and against what the server tells 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -108,12 +108,9 @@ class KeyMap:
     joints: tuple[str, ...] | None = None
     dtype: str = "<f4"
     beyond_rad: float = 0.1
-    _slots: tuple[Slot, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self):
-        slots = tuple(slot for vector in self.action for slot in vector.slots)
-        object.__setattr__(self, "_slots", slots)
-        parts = [slot.part for slot in slots]
+        parts = [slot.part for vector in self.action for slot in vector.slots]
         if sum(p in JOINT_PARTS for p in parts) != 1 or sum(p in GRIPPER_PARTS for p in parts) != 1 or len(parts) != 2:
             raise InvalidOption(f"key map {self.name!r}: an action has one slot of joints and one of the gripper")
         if any(slot.part not in STATE_PARTS for vector in self.state for slot in vector.slots):
@@ -123,7 +120,7 @@ class KeyMap:
 
     def needs(self, part: Part) -> bool:
         """Whether an action has a slot of that meaning."""
-        return any(slot.part is part for slot in self._slots)
+        return any(slot.part is part for vector in self.action for slot in vector.slots)
 
     def order(self, spec: BodySpec) -> np.ndarray:
         """(n,) index of our joint for each of theirs."""

@@ -18,6 +18,7 @@ from tandem.bridge.contract import (
     BodySpec,
     FailureCode,
     InvalidAction,
+    InvalidOption,
     Observation,
     SkillFailed,
     SkillSpec,
@@ -43,18 +44,25 @@ class RemotePolicy:
         keymap: what is called what.
         link: the connection.
         skills: what the server is good for, which no wire tells: you declare it.
+        done_s: body time after which a subgoal counts as carried out and is left to the verifier, for servers that
+            never say that they are done (all but Tandem's); None: such a subgoal ends when its own time is up.
 
     Attributes:
         told: what the server said of itself.
 
     Raises:
+        InvalidOption: done_s is no time.
         SpecMismatch: body, key map and server do not agree; nothing may move.
         ServerUnresponsive, ServerRefused, Undecodable: there is no such server, or it wants another token.
     """
 
     def __init__(
         self, spec: BodySpec, keymap: KeyMap, link: Link, *, skills: Mapping[str, SkillSpec] = SKILLS,
+        done_s: float | None = None,
     ):
+        if done_s is not None and not 0 < done_s < 3600:
+            raise InvalidOption(f"done_s must be above 0 and below an hour, got {done_s}")
+        self.done_s = done_s
         self.spec, self.keymap, self.link, self.skills = spec, keymap, link, skills
         keymap.require(spec, Told())
         self._arm = _arm(spec) if keymap.needs(Part.TOOL_STEPS) else None
@@ -108,7 +116,14 @@ class RemotePolicy:
     def introduce(self) -> list[str]:
         """Lines for a person to look over before anything moves: where the server is, what is called what."""
         return [f"policy at {self.link.address}, key map {self.keymap.name}", *self.told.notes,
-                *self.keymap.lines(self.spec)]
+                *self.keymap.lines(self.spec), f"a subgoal ends {self._ending()}"]
+
+    def _ending(self) -> str:
+        if self.told.tandem is not None:
+            return "when the server says so"
+        if self.done_s is None:
+            return "when its own time is up: this server never says that it is done, and no done_s is given"
+        return f"after {self.done_s:g} s, and the verifier looks"
 
     def _begin(self) -> None:
         """Connect, compare and reset, as far as that is not done."""
@@ -140,9 +155,11 @@ class RemotePolicy:
 
     def _chunk(self, actions: Any, time_s: float, reply: Reply) -> ActionChunk:
         self._request += 1
+        end_s = time_s + len(actions) * self.spec.dt_s - self._start_s
+        over = self.told.tandem is None and self.done_s is not None and end_s >= self.done_s
         return ActionChunk(
-            actions, self.spec.dt_s, time_s, self._epoch, self._request - 1, final=reply.about.get("final") is True,
-            phase=str(reply.about.get("phase", "remote"))[:40],
+            actions, self.spec.dt_s, time_s, self._epoch, self._request - 1,
+            final=over or reply.about.get("final") is True, phase=str(reply.about.get("phase", "remote"))[:40],
         )
 
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from tandem.bridge.conformance import DummyPolicy
-from tandem.bridge.contract import FailureCode, SkillFailed, SpecMismatch, Subgoal
+from tandem.bridge.contract import FailureCode, InvalidOption, SkillFailed, SpecMismatch, Subgoal
 from tandem.policies.remote import ServerRefused, ServerUnresponsive, Undecodable
 from tandem.policies.remote.arrays import Encoding, decode, encode
 
@@ -70,6 +70,22 @@ def test_droids_observation_and_actions(false_websocket, client, spec, observati
     assert len(chunk) == 10  # 8 actions at 15 Hz are 10.67 control steps at 20 Hz
     assert np.allclose(chunk.actions[2, :3], observation["joint_position"] + 0.02 * 2.25)  # 0.15 s after
     assert np.allclose(chunk.actions[:, 3], 1.0)
+
+
+def test_a_server_that_never_says_done_is_left_to_the_verifier(false_websocket, client, spec, observation):
+    port = false_websocket(stock(*[rows(spec)] * 4)).port
+    policy = client("openpi", port, map="droid", done_s=1.2)
+    assert policy.introduce()[-1] == "a subgoal ends after 1.2 s, and the verifier looks"
+    finals = [policy.infer({**observation, "time": np.array([time_s])}, HOME).final for time_s in (5.0, 5.5, 6.0)]
+    assert finals == [False, False, True]  # chunks of half a second
+    policy.reset(2)
+    assert not policy.infer({**observation, "time": np.array([6.5])}, HOME).final
+
+
+@pytest.mark.parametrize("done_s", [0.0, -1.0, np.nan, np.inf])
+def test_a_time_that_is_none(done_s, client):
+    with pytest.raises(InvalidOption):
+        client("openpi", 9, map="droid", done_s=done_s)
 
 
 def test_aloha_nests_its_pictures_channels_first(false_websocket, client, spec, observation):
