@@ -55,7 +55,7 @@ class Options:
     token: str | None = None
     """What clients must send; better in TANDEM_POLICY_TOKEN, where no list of processes shows it."""
     control_hz: float = 20.0
-    """Actions per second, where the map does not say."""
+    """Control steps per second of the policy; where the map has another rate, its chunks are put on that."""
     horizon: int | None = None
     """Give every chunk this many actions: openpi's ActionChunkBroker counts on one length."""
     skill: str | None = None
@@ -63,12 +63,12 @@ class Options:
 
 
 def agreed(options: Options) -> tuple[BodySpec, KeyMap]:
-    """The arm as the client shows it: its rate, its pictures' sizes."""
+    """The arm, with its pictures in the sizes that clients send."""
     spec = replace(body_spec(load(options.robot), Rates(), DEFAULT_CAMERAS), control_hz=options.control_hz)
     keymap = key_map(options.map, spec)
     sizes = {key.ours: key.size for key in keymap.cameras if key.size is not None}
     cameras = tuple(padded(c, *sizes[c.name]) if c.name in sizes else c for c in spec.cameras)
-    return replace(spec, cameras=cameras, control_hz=1 / (keymap.dt_s or spec.dt_s)), keymap
+    return replace(spec, cameras=cameras), keymap
 
 
 def make_policy(options: Options, spec: BodySpec) -> Policy:

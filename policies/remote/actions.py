@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,12 +88,12 @@ def _follow(steps: np.ndarray, tool_pose: np.ndarray, here: np.ndarray, arm: Any
 def resampled(actions: np.ndarray, start: np.ndarray, from_s: float | None, to_s: float) -> np.ndarray:
     """(H', d) targets for every `to_s` seconds, of targets (H, d) for every `from_s`, on straight lines from `start`.
 
-    The last whole control step within the chunk is the last one; at least one is left.
+    The last one is the chunk's last target, which a step that goes beyond the chunk's end holds.
     """
     if from_s is None or abs(from_s - to_s) < 1e-9:
         return actions
     theirs = np.arange(len(actions) + 1) * from_s
-    count = max(1, int(theirs[-1] / to_s + 1e-6))
+    count = max(1, math.ceil(theirs[-1] / to_s - 1e-6))
     ours = np.arange(1, count + 1) * to_s
     through = np.vstack((start, actions))
     return np.column_stack([np.interp(ours, theirs, column) for column in through.T])

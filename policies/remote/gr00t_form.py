@@ -8,6 +8,7 @@ Source: gr00t/policy/gr00t_policy.py and gr00t/eval/service.py of NVIDIA's Isaac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from tandem.policies.remote.errors import Undecodable
 from tandem.policies.remote.mapping import KeyMap, Told
 from tandem.policies.remote.question import Question, Reply
 
+_AXES = {"video": 3, "depth": 2, "state": 1}
 _GROUPS = {"video": "pictures", "state": "state", "action": "action", "language": "words"}
 
 
@@ -42,13 +44,11 @@ def unpack(observation: Any, keymap: KeyMap) -> Question:
     if type(observation) is not dict:
         raise InvalidObservation(f"the observation must be a map, got {type(observation).__name__}")
     groups, flat = _groups(observation)
-    leading = 1 if flat else 2
     words = observation.get(keymap.prompt) if flat else groups["language"].get(keymap.prompt)
     arrays = {
-        kind: {name: _single(name, array, leading) for name, array in groups[kind].items()}
-        for kind in ("video", "depth", "state")
+        kind: {name: _single(name, array, axes) for name, array in groups[kind].items()} for kind, axes in _AXES.items()
     }
-    return Question({**arrays["video"], **arrays["depth"]}, arrays["state"], _first(words, leading))
+    return Question({**arrays["video"], **arrays["depth"]}, arrays["state"], _first(words))
 
 
 def _groups(observation: Mapping[str, Any]) -> tuple[dict[str, Mapping[str, Any]], bool]:
@@ -63,15 +63,15 @@ def _groups(observation: Mapping[str, Any]) -> tuple[dict[str, Mapping[str, Any]
     return groups, True
 
 
-def _single(name: str, array: Any, leading: int) -> np.ndarray:
-    """An array without its axes of batch and time, both of which must be 1."""
-    if not isinstance(array, np.ndarray) or array.shape[:leading] != (1,) * leading:
-        raise InvalidObservation(f"{name!r}: an array whose first {leading} axes (batch, time) are 1 is wanted")
-    return array.reshape(array.shape[leading:])
+def _single(name: str, array: Any, axes: int) -> np.ndarray:
+    """An array without its leading axes of batch and time, which must be 1."""
+    if not isinstance(array, np.ndarray) or array.ndim < axes or math.prod(array.shape[:array.ndim - axes]) != 1:
+        raise InvalidObservation(f"{name!r}: an array of {axes} axes is wanted, after those of batch and time, 1 each")
+    return array.reshape(array.shape[array.ndim - axes:])
 
 
-def _first(words: Any, depth: int) -> str:
-    for _ in range(depth):
+def _first(words: Any) -> str:
+    for _ in range(2):
         if isinstance(words, (list, tuple)) and len(words) == 1:
             words = words[0]
     return words if type(words) is str else ""

@@ -23,14 +23,16 @@ from tandem.bridge.contract import (
     FailureCode,
     InvalidObservation,
     InvalidOption,
+    Observation,
     Policy,
     SkillFailed,
     SpecMismatch,
     TandemError,
     UnknownName,
 )
+from tandem.bridge.contract import observation as keys
 from tandem.bridge.security import is_loopback
-from tandem.policies.remote.actions import from_body
+from tandem.policies.remote.actions import from_body, resampled
 from tandem.policies.remote.errors import Undecodable
 from tandem.policies.remote.mapping import KeyMap, Told, fingerprint
 from tandem.policies.remote.parts import Part
@@ -82,7 +84,8 @@ class Service:
         return {**fingerprint(self.keymap, self.spec), "session": self.session}
 
     def reset(self, client: Hashable, epoch: Any) -> None:
-        """Forget the episode before."""
+        """Forget the episode before. Raises `InvalidObservation` for an epoch that is no number."""
+        _check_whole("epoch", epoch)
         with self._lock:
             self._begin(client, epoch)
 
@@ -98,16 +101,21 @@ class Service:
             request_id: echoed.
             subgoal: `Subgoal.to_dict` if the client sends one; else the words are read.
 
+        Returns:
+            actions at the map's rate, in as many rows as `horizon` says.
+
         Raises:
             TandemError: why there is none; `words_of_error` puts it in the wire's words.
         """
+        for name, number in (("epoch", epoch), ("request_id", request_id)):
+            _check_whole(name, number)
         arrived_s = time.monotonic() - self._begun
         observation = observe(self.keymap, self.spec, question, arrived_s, self._tool_pose)
         wanted = subgoal_of(question.words, subgoal, self._policy.skills, self._skill)
         with self._lock:
             if self._whose != (client, epoch):
                 self._begin(client, epoch)
-            chunk = self._fitted(self._policy.infer(observation, wanted))
+            chunk = self._fitted(self._policy.infer(observation, wanted), observation)
         vectors = from_body(self.keymap, self.spec, chunk.actions, observation)
         about = {"session": self.session, "epoch": epoch, "request_id": request_id, "final": chunk.final,
                  "phase": chunk.phase}
@@ -118,12 +126,19 @@ class Service:
         self._policy.reset(self._resets)
         self._whose = (client, epoch)
 
-    def _fitted(self, chunk: ActionChunk) -> ActionChunk:
-        """The chunk in the length that was promised. One that is cut does not end its subgoal."""
-        if self.horizon is None:
-            return chunk
-        rows = np.minimum(np.arange(self.horizon), len(chunk) - 1)
-        return replace(chunk, actions=chunk.actions[rows], final=chunk.final and len(chunk) <= self.horizon)
+    def _fitted(self, chunk: ActionChunk, observation: Observation) -> ActionChunk:
+        """The chunk at the rate and in the length that were promised. One that is cut does not end its subgoal."""
+        start = np.append(observation[keys.JOINT_POSITION], observation[keys.GRIPPER_OPENING])
+        dt_s = self.keymap.dt_s or chunk.dt_s
+        actions = resampled(chunk.actions, start, chunk.dt_s, dt_s)
+        count = self.horizon or len(actions)
+        rows = np.minimum(np.arange(count), len(actions) - 1)
+        return replace(chunk, actions=actions[rows], dt_s=dt_s, final=chunk.final and len(actions) <= count)
+
+
+def _check_whole(name: str, value: Any) -> None:
+    if value is not None and type(value) is not int:
+        raise InvalidObservation(f"{name} must be a whole number, got {type(value).__name__}")
 
 
 def words_of_error(error: Exception) -> str:

@@ -90,6 +90,15 @@ def test_the_same_keys_as_their_clients_send(wire, ours, client, spec, observati
     assert np.allclose(chunk.actions, DummyPolicy(spec).infer(observation, HOME).actions, atol=1e-6)
 
 
+def test_another_rate_ends_where_the_policy_ends(wire, ours, client, spec, observation):
+    policy = client(wire, ours(wire, policy=DummyPolicy(spec, chunks=1, horizon=5), map="droid").port, map="droid")
+    chunk = policy.infer(observation, HOME)
+    assert chunk.final
+    assert chunk.dt_s == spec.dt_s
+    assert np.allclose(chunk.actions[-1, :3], spec.home, atol=1e-6)
+    assert np.allclose(chunk.actions[0], DummyPolicy(spec, horizon=5).infer(observation, HOME).actions[0], atol=1e-6)
+
+
 def test_another_key_map_is_refused_before_anything_moves(wire, ours, client):
     port = ours(wire, map="gr00t").port
     with pytest.raises(SpecMismatch):
@@ -200,11 +209,9 @@ def test_a_server_that_accepts_and_says_nothing(wire, client):
         assert time.monotonic() - start < 3.0
 
 
-@pytest.mark.parametrize("token", [None, "", "wrong", "secre", "secrets", "sécret"])
+@pytest.mark.parametrize("token", [None, "", "wrong", "secre", "secrets"])
 def test_a_wrong_token_is_refused(wire, token, ours, client):
     port = ours(wire, token="secret").port
-    if wire == "openpi" and token and not token.isascii():
-        pytest.skip("no header of HTTP holds it")
     with pytest.raises((ServerRefused, ServerUnresponsive), match=r"Unauthorized|401"):
         client(wire, port, token=token)
 

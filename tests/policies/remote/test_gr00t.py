@@ -12,6 +12,7 @@ from tandem.bridge.conformance import DummyPolicy
 from tandem.bridge.contract import FailureCode, SkillFailed, SpecMismatch, Subgoal
 from tandem.policies.remote import ServerRefused, ServerUnresponsive, Undecodable
 from tandem.policies.remote.arrays import Encoding, decode, encode
+from tandem.policies.remote.service import same_token
 
 HOME = Subgoal("home")
 OK = {"status": "ok", "message": "Server is running"}
@@ -233,6 +234,21 @@ def test_their_n15_client_is_served(ours, observation):
     data["annotation.human.task_description"] = ["pick up the red cube"]
     answer = request(ours("gr00t", map="gr00t").port, {"endpoint": "get_action", "data": data})
     assert answer["action.single_arm"].shape == (4, 3)
+
+
+@pytest.mark.parametrize("epoch", [[1], {"a": 1}, "1", np.ones(2)], ids=str)
+def test_an_epoch_that_is_no_number_is_refused(epoch, ours, observation):
+    data = {"observation": theirs(observation), "options": None}
+    port = ours("gr00t", map="gr00t").port
+    for endpoint in ("get_action", "reset"):
+        answer = request(port, {"endpoint": endpoint, "data": data, "epoch": epoch})
+        assert "epoch must be a whole number" in answer["error"]
+
+
+@pytest.mark.parametrize("given", ["sécret", "secret\udc80", 3, None, b"secret", ["secret"]], ids=ascii)
+def test_only_the_very_token_is_the_token(given):
+    assert same_token("secret", "secret")
+    assert not same_token(given, "secret")
 
 
 @pytest.mark.parametrize("broken, words", [

@@ -67,7 +67,7 @@ def test_droids_observation_and_actions(false_websocket, client, spec, observati
                            "observation/joint_position", "observation/gripper_position", "prompt"}
     assert sent["observation/exterior_image_1_left"].shape == (224, 224, 3)
     assert np.allclose(sent["observation/gripper_position"], 1 - observation["gripper_opening"])
-    assert len(chunk) == 10  # 8 actions at 15 Hz are 10.67 control steps at 20 Hz
+    assert len(chunk) == 11  # 8 actions at 15 Hz are 10.67 control steps at 20 Hz
     assert np.allclose(chunk.actions[2, :3], observation["joint_position"] + 0.02 * 2.25)  # 0.15 s after
     assert np.allclose(chunk.actions[:, 3], 1.0)
 
@@ -77,7 +77,7 @@ def test_a_server_that_never_says_done_is_left_to_the_verifier(false_websocket, 
     policy = client("openpi", port, map="droid", done_s=1.2)
     assert policy.introduce()[-1] == "a subgoal ends after 1.2 s, and the verifier looks"
     finals = [policy.infer({**observation, "time": np.array([time_s])}, HOME).final for time_s in (5.0, 5.5, 6.0)]
-    assert finals == [False, False, True]  # chunks of half a second
+    assert finals == [False, False, True]  # chunks of a good half second
     policy.reset(2)
     assert not policy.infer({**observation, "time": np.array([6.5])}, HOME).final
 
@@ -109,7 +109,7 @@ def test_aloha_nests_its_pictures_channels_first(false_websocket, client, spec, 
 def test_an_answer_that_is_no_chunk_moves_nothing(answer, code, false_websocket, client, spec, observation):
     policy = client("openpi", false_websocket(stock(answer, rows(spec))).port, map="droid")
     assert failure(policy, observation).code is code
-    assert len(policy.infer(observation, HOME)) == 10  # over a new connection
+    assert len(policy.infer(observation, HOME)) == 11  # over a new connection
 
 
 @pytest.mark.parametrize("answer", [
@@ -216,7 +216,7 @@ def test_their_client_is_served(ours, spec, observation):
         for turn in range(2):
             connection.send(pack(theirs(observation)))
             answer = decode(connection.recv())
-            assert answer["actions"].shape == (4, 4)
+            assert answer["actions"].shape == (3, 4)  # 4 actions at 20 Hz, put on 15 Hz
             assert answer["server_timing"]["infer_ms"] > 0
             assert ("prev_total_ms" in answer["server_timing"]) is bool(turn)
     ends = observation["joint_position"] + np.cumsum(answer["actions"][:, :3], axis=0)[-1] * 0.2
