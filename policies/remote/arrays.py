@@ -160,9 +160,9 @@ def _array(data: Any, name: Any, shape: Any) -> np.ndarray:
     if not isinstance(data, (bytes, memoryview)):
         raise Undecodable(f"the data of an array are {type(data).__name__}, not bytes")
     if not isinstance(shape, (list, tuple)) or len(shape) > _MAX_DIMENSIONS or not all(
-        type(size) is int and size >= 0 for size in shape
+        type(size) is int and 0 <= size <= MAX_FRAME for size in shape
     ):
-        raise Undecodable(f"shape {str(shape)[:60]}; at most {_MAX_DIMENSIONS} whole numbers of 0 or more are read")
+        raise Undecodable(f"shape {str(shape)[:60]}; at most {_MAX_DIMENSIONS} sizes of 0 to {MAX_FRAME} are read")
     if math.prod(shape) * dtype.itemsize != len(data):
         raise Undecodable(f"{name}{tuple(shape)} takes {math.prod(shape) * dtype.itemsize} bytes, {len(data)} came")
     array = np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)

@@ -78,6 +78,8 @@ class Gr00tServer:
         worker.join(5.0)
         self._socket.close(linger=500)
         self._results.close(linger=0)
+        if not worker.is_alive():  # one that still computes keeps its socket
+            self._context.term()
 
     def stop(self) -> None:
         """End `run`; from any thread, or a signal's handler."""

@@ -96,7 +96,8 @@ NAMES = st.sampled_from(
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.binary(max_size=40),
     st.sampled_from(["<f4", "|O", "|O8", "<c8", "<U4", "|V8", "O", "f4,i4", "<f4" * 9, "{}", "[" * 5000]),
-    st.lists(st.integers(-2, 2**62), max_size=12), st.just([2**31, 2**31]), st.just([0] * 9), st.just([[1]]),
+    st.lists(st.integers(-2, 2**64 - 1), max_size=12), st.lists(st.sampled_from([0, 1, 2**63, 2**64 - 1]), max_size=4),
+    st.just([2**31, 2**31]), st.just([0] * 9), st.just([[1]]),
 )
 
 
