@@ -70,14 +70,14 @@ def test_columns_first_is_read_as_it_was_meant():
     assert np.array_equal(decode(msgpack.packb({"__ndarray_class__": True, "as_npy": file.getvalue()})), array)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_value_or_a_refusal(frame):
     with contextlib.suppress(Undecodable):
         decode(frame)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(ANY_ARRAY, st.sampled_from(Encoding), st.integers(0, 2000), st.integers(0, 255))
 def test_a_damaged_array_is_a_value_or_a_refusal(array, encoding, where, byte):
     frame = bytearray(encode(array, encoding))
@@ -101,7 +101,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(MARKED, st.dictionaries(NAMES, VALUES, max_size=6))
 def test_any_marked_map_is_a_value_or_a_refusal(marker, fields):
     try:

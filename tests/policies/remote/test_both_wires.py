@@ -137,11 +137,11 @@ def test_a_mistake_of_the_server_tells_no_paths_and_the_next_request_works(wire,
 
 
 def test_a_late_chunk_is_never_executed(wire, ours, client, spec, observation):
-    slow = [0.8]
+    slow = [1.6]
     served = Watched(spec, lambda: time.sleep(slow.pop() if slow else 0.0), chunks=3)
-    policy = client(wire, ours(wire, policy=served).port, timeout_s=0.4)
+    policy = client(wire, ours(wire, policy=served).port, timeout_s=0.8)
     assert failure(policy, observation).code is FailureCode.TIMEOUT
-    time.sleep(0.7)  # the late chunk has been sent by now
+    time.sleep(1.4)  # the late chunk has been sent by now
     chunk = policy.infer({**observation, "time": np.array([1.0])}, HOME)
     assert chunk.t0_s == 1.0
     assert served.asked[-1][0]["time"] == 1.0
@@ -206,7 +206,7 @@ def test_a_server_that_accepts_and_says_nothing(wire, client):
         start = time.monotonic()
         with pytest.raises(ServerUnresponsive):
             client(wire, mute.getsockname()[1], timeout_s=0.3)
-        assert time.monotonic() - start < 3.0
+        assert time.monotonic() - start < 6.0
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "secre", "secrets"])
@@ -271,7 +271,7 @@ def test_a_thread_that_computes_holds_no_other_client_up_for_ever(wire, ours, cl
     gate = threading.Event()
     served = Watched(spec, lambda: gate.wait(5.0))
     port = ours(wire, policy=served).port
-    waiting = client(wire, port, timeout_s=0.3)
+    waiting = client(wire, port, timeout_s=0.8)
     assert failure(waiting, observation).code is FailureCode.TIMEOUT
     gate.set()
     assert len(client(wire, port).infer(observation, HOME)) == 4

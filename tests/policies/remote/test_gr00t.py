@@ -150,18 +150,18 @@ def test_a_handshake_of_rubbish(config, false_gr00t, client):
 
 
 def test_a_late_answer_of_a_stock_server_is_never_executed(false_gr00t, client, observation):
-    answers = [(0.7, 0.7), (0.0, 0.3)]
+    answers = [(1.6, 0.7), (0.0, 0.3)]
 
     def late(request):
         delay, value = answers.pop(0)
         time.sleep(delay)
         return [chunk(value), {}]
 
-    policy = client("gr00t", false_gr00t(stock(late)).port, map="gr00t", timeout_s=0.4)
+    policy = client("gr00t", false_gr00t(stock(late)).port, map="gr00t", timeout_s=0.8)
     start = time.monotonic()
     assert failure(policy, observation).code is FailureCode.TIMEOUT
-    assert time.monotonic() - start < 0.65
-    time.sleep(0.5)
+    assert time.monotonic() - start < 1.5
+    time.sleep(1.2)
     assert np.allclose(policy.infer(observation, HOME).actions[:, :3], 0.3)
 
 
@@ -189,9 +189,9 @@ def test_an_echo_of_something_else_is_not_used(false_gr00t, client, spec, observ
 # --- our server ---
 
 
-def request(port, value, *, raw=False):
+def request(port, value, *, raw=False, within_s=4.0):
     with zmq.Context.instance().socket(zmq.REQ) as socket:
-        socket.linger, socket.rcvtimeo = 0, 2000
+        socket.linger, socket.rcvtimeo = 0, round(within_s * 1000)
         socket.connect(f"tcp://127.0.0.1:{port}")
         socket.send(value if raw else encode(value, Encoding.GR00T))
         return decode(socket.recv())
@@ -279,19 +279,19 @@ def test_a_broken_observation_gets_its_answer(state, words, ours, observation):
 def test_a_ping_is_answered_while_the_policy_computes(ours, spec, observation):
     class Slow(DummyPolicy):
         def infer(self, observation, subgoal):
-            time.sleep(1.0)
+            time.sleep(2.0)
             return super().infer(observation, subgoal)
 
     port = ours("gr00t", policy=Slow(spec), map="gr00t").port
     with zmq.Context.instance().socket(zmq.REQ) as socket:
-        socket.linger, socket.rcvtimeo = 0, 3000
+        socket.linger, socket.rcvtimeo = 0, 6000
         socket.connect(f"tcp://127.0.0.1:{port}")
         data = {"observation": theirs(observation), "options": None}
         socket.send(encode({"endpoint": "get_action", "data": data}, Encoding.GR00T))
         time.sleep(0.2)
         start = time.monotonic()
         assert request(port, {"endpoint": "ping"})["status"] == "ok"
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < 1.5
         assert isinstance(decode(socket.recv()), list)
 
 
@@ -304,14 +304,14 @@ def test_only_the_token_kills(ours):
     assert request(server.port, {"endpoint": "kill", "api_token": "secret"}) is None
     time.sleep(0.3)
     with pytest.raises(zmq.Again):
-        request(server.port, {"endpoint": "ping", "api_token": "secret"})
+        request(server.port, {"endpoint": "ping", "api_token": "secret"}, within_s=0.5)
 
 
 def test_a_message_that_is_too_large_is_not_read(ours, monkeypatch):
     monkeypatch.setattr("tandem.policies.remote.gr00t_server.MAX_FRAME", 1000)
     server = ours("gr00t")
     with pytest.raises(zmq.Again):
-        request(server.port, bytes(5000), raw=True)
+        request(server.port, bytes(5000), raw=True, within_s=0.5)
     assert request(server.port, {"endpoint": "ping"})["status"] == "ok"
 
 

@@ -133,14 +133,14 @@ def test_a_greeting_of_rubbish(greeting, error, false_websocket, client):
 
 def test_a_late_chunk_of_a_stock_server_is_never_executed(false_websocket, client, spec, observation):
     def late(connection):
-        time.sleep(0.7)
+        time.sleep(1.6)
         return rows(spec, 0.4)
 
-    policy = client("openpi", false_websocket(stock(late, rows(spec, 0.0))).port, map="droid", timeout_s=0.4)
+    policy = client("openpi", false_websocket(stock(late, rows(spec, 0.0))).port, map="droid", timeout_s=0.8)
     start = time.monotonic()
     assert failure(policy, observation).code is FailureCode.TIMEOUT
-    assert time.monotonic() - start < 0.8
-    time.sleep(0.5)
+    assert time.monotonic() - start < 1.5
+    time.sleep(1.2)
     assert np.allclose(policy.infer(observation, HOME).actions[:, :3], observation["joint_position"])
 
 
@@ -182,19 +182,19 @@ class Halfway:
 
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_server_that_stops_in_the_middle_of_a_frame(ends, client, observation):
-    policy = client("openpi", Halfway(ends=ends).port, map="droid", timeout_s=0.5)
+    policy = client("openpi", Halfway(ends=ends).port, map="droid", timeout_s=0.8)
     start = time.monotonic()
     assert failure(policy, observation).code is FailureCode.TIMEOUT
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 4.0
 
 
 def test_a_server_that_reads_nothing_holds_nobody_up(client, observation):
-    policy = client("openpi", Halfway(ends=False, reads=False).port, map="droid", timeout_s=0.4)
+    policy = client("openpi", Halfway(ends=False, reads=False).port, map="droid", timeout_s=0.8)
     huge = tuple(replace(key, size=(2400, 2400)) for key in policy.keymap.cameras)  # more than buffers hold
     policy.link._keymap = policy.keymap = replace(policy.keymap, cameras=huge)
     start = time.monotonic()
     assert "cannot send" in failure(policy, observation).detail
-    assert time.monotonic() - start < 4.0
+    assert time.monotonic() - start < 5.0
 
 
 # --- our server ---
@@ -252,7 +252,7 @@ def test_health_is_told_to_everybody(ours):
 def test_a_ping_is_answered_while_the_policy_computes(ours, spec, observation):
     class Slow(DummyPolicy):
         def infer(self, observation, subgoal):
-            time.sleep(1.0)
+            time.sleep(2.0)
             return super().infer(observation, subgoal)
 
     port = ours("openpi", policy=Slow(spec), map="droid").port
@@ -260,7 +260,7 @@ def test_a_ping_is_answered_while_the_policy_computes(ours, spec, observation):
         connection.recv()
         connection.send(pack(theirs(observation)))
         time.sleep(0.2)
-        assert connection.ping().wait(0.5)
+        assert connection.ping().wait(1.5)
         assert "actions" in decode(connection.recv())
 
 

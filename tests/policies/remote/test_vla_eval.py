@@ -78,15 +78,15 @@ def test_an_answer_that_is_no_chunk_moves_nothing(answer, code, false_websocket,
 
 
 def test_a_late_action_is_never_executed(false_websocket, client, mine, observation):
-    delays = [0.7, 0.0]
+    delays = [1.6, 0.0]
 
     def late(message):
         time.sleep(delays[0])
         return act(message, 0.4 + delays.pop(0) / 10)
 
-    policy = client("vla-eval", false_websocket(model(late)).port, map=mine, timeout_s=0.4)
+    policy = client("vla-eval", false_websocket(model(late)).port, map=mine, timeout_s=0.8)
     assert failure(policy, observation).code is FailureCode.TIMEOUT
-    time.sleep(0.5)
+    time.sleep(1.2)
     assert policy.infer(observation, HOME).actions[0, 0] == 0.4
 
 
