@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from composition import System
+from serve_policy import Options, main
 
-from tandem.bridge.contract import UnknownName
+from tandem.bridge.contract import TandemError, UnknownName
 from tandem.bridge.log import LogReader
 
 LAUNCH = Path(__file__).parents[2] / "launch"
@@ -67,15 +68,20 @@ def test_two_processes_give_the_episode_of_one(wire, serving, tmp_path):
     assert process.wait(timeout=10) == 0
 
 
-@pytest.mark.parametrize("options, words", [
-    (("--host", "0.0.0.0"), "--token"), (("--map", "libero"), "cannot be served"), (("--map", "none"), "key map"),
-    (("--policy", "none"), "motion"), (("--horizon", "0"), "horizon"), (("--skill", "juggle"), "skill"),
+@pytest.mark.parametrize("option, words", [
+    ({"host": "0.0.0.0"}, "--token"), ({"map": "libero"}, "cannot be served"), ({"map": "none"}, "key map"),
+    ({"policy": "none"}, "motion"), ({"horizon": 0}, "horizon"), ({"skill": "juggle"}, "skill"),
 ])
-def test_a_bad_option_of_the_server_is_told(options, words, tmp_path):
-    done = run("serve_policy.py", *options, cwd=tmp_path)
+def test_a_bad_option_of_the_server_is_told(option, words, monkeypatch):
+    monkeypatch.delenv("TANDEM_POLICY_TOKEN", raising=False)
+    with pytest.raises(TandemError, match=words):
+        main(Options(**option))
+
+
+def test_a_bad_option_ends_the_server(tmp_path):
+    done = run("serve_policy.py", "--map", "none", cwd=tmp_path)
     assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("UnknownName: unknown key map 'none'")
 
 
 @pytest.mark.slow
