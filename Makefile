@@ -10,7 +10,7 @@ VENV ?= .venv
 PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,$(shell $(python) -c \
   'import sys; print("$(python)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
 
-light_extras := bridge,controller,sim,motion,log,datasets,evaluate,launch,dev
+light_extras := bridge,controller,sim,motion,log,datasets,evaluate,remote,launch,dev
 key := $(shell cat pyproject.toml requirements.lock <(echo '$(CURDIR) $(light_extras)') | cksum | cut -d ' ' -f 1)
 light := $(VENV)/.light-$(key)
 models := $(VENV)/.models-$(key)

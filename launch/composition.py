@@ -5,6 +5,7 @@ Only scripts in this folder compose; the rooms never import one another.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from tandem.agent.verify.trusting import TrustingVerifier
 from tandem.bridge.client import RemoteTruth
 from tandem.bridge.client.contact import is_endpoint
 from tandem.bridge.contract import (
+    SKILLS,
     EpisodeResult,
     InvalidOption,
     Planner,
@@ -33,10 +35,12 @@ from tandem.bridge.contract import (
     Subscriber,
     UnknownName,
     Verifier,
+    skill_named,
 )
 from tandem.bridge.log import manifest
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
+from tandem.policies.remote import FORMS, RemotePolicy, is_remote, remote_policy
 from tandem.sim.tasks.paraphrases import WORDINGS
 from tandem.sim.truth import Truth
 
@@ -74,7 +78,15 @@ class System:
     grammar: bool = True
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
-    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
+    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth), or a server's:
+    gr00t:tcp://HOST:PORT, openpi:ws://HOST:PORT, vla-eval:ws://HOST:PORT, each with #MAP for its keys (a name or
+    FILE.toml). A server's token is read from TANDEM_POLICY_TOKEN."""
+    policy_skills: tuple[str, ...] = ()
+    """What a server's policy can do, which no server tells; without it the whole catalogue."""
+    policy_done_s: float | None = None
+    """Body time after which a subgoal is left to the verifier, for a policy server that never says that it is done."""
+    policy_timeout_s: float = 10.0
+    """How long a policy server may take for an answer."""
     second_look: bool = True
     """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     verifier: str = "observation"
@@ -109,12 +121,11 @@ class System:
     """Physics steps per second; a whole multiple of control_hz."""
 
     def __post_init__(self):
-        for kind, name, known in (
-            ("policy", self.policy, POLICIES), ("verifier", self.verifier, VERIFIERS),
-            ("wording", self.wording, WORDINGS),
-        ):
+        for kind, name, known in (("verifier", self.verifier, VERIFIERS), ("wording", self.wording, WORDINGS)):
             if name not in known:
                 raise UnknownName(kind, name, known)
+        if self.policy not in POLICIES and not is_remote(self.policy):
+            raise UnknownName("policy", self.policy, (*POLICIES, *FORMS))
         if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
@@ -147,6 +158,7 @@ class Rig:
         self.body, self.truth = self.stage.body, self.stage.truth
         self._clock = clock_named(system.clock)
         self._planner = self.make_planner()
+        self._remote = self._connect() if is_remote(system.policy) else None
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -185,11 +197,31 @@ class Rig:
         return ModelPlanner(self._model, perceiver=perceiver, **settings_of(self.system.planner))
 
     def make_policy(self) -> Policy:
-        """A new policy as it was chosen."""
+        """A new policy as it was chosen; a server's is one for all episodes."""
+        if self._remote is not None:
+            return self._remote
         spec = self.body.spec
         look = DepthTargets(spec, second_look=self.system.second_look)
         targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look
         return MotionPolicy(spec, targets, search_m=self._search_m)
+
+    def _connect(self) -> RemotePolicy:
+        """The policy server that was chosen, compared with the body before anything moves."""
+        system = self.system
+        try:
+            return remote_policy(
+                system.policy, self.body.spec, timeout_s=system.policy_timeout_s,
+                token=os.environ.get("TANDEM_POLICY_TOKEN"),
+                skills={name: skill_named(name) for name in system.policy_skills} or SKILLS,
+                done_s=system.policy_done_s,
+            )
+        except BaseException:
+            self.stage.close()
+            raise
+
+    def introduce(self) -> list[str]:
+        """Lines for a person to look over before anything moves: whose body, whose policy, what is called what."""
+        return [*self.stage.introduce(), *(self._remote.introduce() if self._remote is not None else ())]
 
     def _verifier(self) -> Verifier:
         spec = self.body.spec
@@ -220,8 +252,10 @@ class Rig:
         return self.truth
 
     def close(self) -> None:
-        """Release the body."""
+        """Release the body, and leave the policy's server."""
         self.stage.close()
+        if self._remote is not None:
+            self._remote.close()
 
 
 def load_models(system: System, seed: int = 0) -> tuple[Model | None, Model | None]:

@@ -48,7 +48,7 @@ def main(options: Options) -> int:
     if options.episodes < 1:
         raise InvalidOption(f"--episodes must be at least 1, got {options.episodes}")
     rig = Rig(options)
-    print("".join(f"{line}\n" for line in rig.stage.introduce()), end="")
+    print("".join(f"{line}\n" for line in rig.introduce()), end="")
     folder = run_folder(options.log_dir) if options.record else options.log_dir
     results = []
     try:
