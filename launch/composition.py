@@ -12,7 +12,7 @@ from typing import Any
 from bodies import body_for
 from minds import Choice, check_spec, load_model, settings_of
 
-from tandem.agent.clock import clock_named
+from tandem.agent.clock import Live, clock_named
 from tandem.agent.loop import Agent
 from tandem.agent.planner.model import Model
 from tandem.agent.planner.planner import ModelPlanner
@@ -35,6 +35,7 @@ from tandem.bridge.contract import (
     Verifier,
 )
 from tandem.bridge.log import manifest
+from tandem.policies.executors import executor_named
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
 from tandem.sim.truth import Truth
@@ -74,6 +75,10 @@ class System:
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
+    executor: str | None = None
+    """How chunks become motion while the policy thinks: open_loop:horizon=8 (think, act, think), ensemble:m=0.01,
+    async:threshold=0.5, rtc:jacobian=identity|full (flow policies), timestamped:horizon=8. Without one, a chunk is
+    carried out to its end and the clock charges the pause before it."""
     second_look: bool = True
     """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     verifier: str = "observation"
@@ -114,6 +119,8 @@ class System:
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
             raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")
+        if self.executor is not None:
+            executor_named(self.executor)
         for spec in filter(None, (self.planner, self.perceiver)):
             check_spec(spec)
         judged = self.verifier in ("judge", "both")
@@ -151,11 +158,15 @@ class Rig:
         options = {"instruction": instruction, "feasible": feasible}
         agent = self._agent(subscribers)
         self.stage.listen(agent.notice)
+        if hasattr(self.policy, "listen"):
+            self.policy.listen(agent.notice)
         return agent.run(seed=seed, options=options, manifest=self.manifest(seed, options))
 
     def _agent(self, subscribers: Iterable[Subscriber]) -> Agent:
         self.policy, verifier = self.make_policy(), self._verifier()
         policy = self.policy
+        if (metrics := getattr(policy, "metrics", None)) is not None:
+            subscribers = (metrics, *subscribers)
         horizon = self.stage.horizon_s * self.body.spec.control_hz
         known = {} if self.truth is None else {
             "measure": self.truth.holds, "score": self._score, "feasible": lambda: self.truth.infeasible() is None,
@@ -177,7 +188,14 @@ class Rig:
         return ModelPlanner(self._model, perceiver=perceiver, **settings_of(self.system.planner))
 
     def make_policy(self) -> Policy:
-        """A new policy as it was chosen."""
+        """A new policy as it was chosen, in its executor."""
+        policy, spec = self._bare_policy(), self.body.spec
+        if self.system.executor is None:
+            return policy
+        clock = self._clock if self.stage.waits else Live()
+        return executor_named(self.system.executor).around(policy, spec, clock)
+
+    def _bare_policy(self) -> Policy:
         spec = self.body.spec
         look = DepthTargets(spec, second_look=self.system.second_look)
         targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look
