@@ -78,7 +78,7 @@ class RealTimeChunking(Executor):
         from tandem.policies.executors import guidance  # torch takes seconds to import, and only this executor needs it
 
         self._guidance = guidance
-        self._check(policy.horizon, policy.trained_prefix)
+        self._check(policy.horizon, policy.trained_prefix * policy.stride)
 
     def _check(self, chunk: int, trained: int) -> None:
         delay, s = self.delay, self.options.horizon
@@ -109,17 +109,19 @@ class RealTimeChunking(Executor):
     def _sample(self, condition: Any, ahead: np.ndarray, delay: int, since: int) -> Tensor:
         """A new chunk against what lies ahead (k, n + 1), of which `delay` actions will be carried out meanwhile."""
         policy, guidance, noise, steps = self.policy, self._guidance, self.policy.noise(), self.policy.flow_steps
+        points = slice(policy.stride - 1, None, policy.stride)
 
         def field(noisy: Tensor, times: Tensor) -> Tensor:
             return policy.velocity(noisy, condition, times)
 
-        if not len(ahead):
+        if not len(ahead[points]):
             return guidance.sample(field, noise, steps)
-        left = policy.encode(ahead, condition).to(noise)
+        left = policy.encode(ahead[points], condition).to(noise)
         if self.options.mode == "trained":
-            return guidance.sample_with_prefix(field, noise, steps, left[:min(delay, policy.trained_prefix)])
+            return guidance.sample_with_prefix(
+                field, noise, steps, left[:min(delay // policy.stride, policy.trained_prefix)])
         end = max(delay, min(len(ahead), policy.horizon - since))
-        weights = guidance.prefix_weights(delay, end, policy.horizon, self.options.schedule)
+        weights = guidance.prefix_weights(delay, end, policy.horizon, self.options.schedule)[points]
         previous = noise.new_zeros(noise.shape)
         previous[:len(left)] = left
         return guidance.sample_guided(
