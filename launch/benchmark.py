@@ -5,6 +5,7 @@
     python launch/benchmark.py planner [--json FILE]
     python launch/benchmark.py bridge [--seconds 60] [--json FILE]
     python launch/benchmark.py closed_loop [--planner tiny] [--episodes 100] [--ablations] [--json FILE]
+    python launch/benchmark.py executors [--executors open_loop async ...] [--clock charged:200] [--json FILE]
 
 With --json, one flat object of figures is written.
 """
@@ -17,6 +18,7 @@ from typing import Annotated
 import tyro
 from benchmarks.bridge import BridgeBenchmark
 from benchmarks.closed_loop import ClosedLoopBenchmark
+from benchmarks.executors import ExecutorsBenchmark
 from benchmarks.planner import PlannerBenchmark
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
@@ -29,6 +31,7 @@ Benchmark = (
     | Annotated[PlannerBenchmark, tyro.conf.subcommand("planner")]
     | Annotated[BridgeBenchmark, tyro.conf.subcommand("bridge")]
     | Annotated[ClosedLoopBenchmark, tyro.conf.subcommand("closed_loop")]
+    | Annotated[ExecutorsBenchmark, tyro.conf.subcommand("executors")]
 )
 
 
