@@ -75,12 +75,12 @@ class System:
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth)."""
+    second_look: bool = True
+    """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     executor: str | None = None
     """How chunks become motion while the policy thinks: open_loop:horizon=8 (think, act, think), ensemble:m=0.01,
     async:threshold=0.5, rtc:jacobian=identity|full (flow policies), timestamped:horizon=8. Without one, a chunk is
     carried out to its end and the clock charges the pause before it."""
-    second_look: bool = True
-    """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     verifier: str = "observation"
     """Verifier that the agent trusts: observation, judge (the planner's model, shown before and after), both, predicate
     (ground truth), none (believes the policy: for comparison only)."""
