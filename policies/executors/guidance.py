@@ -31,14 +31,14 @@ except ModuleNotFoundError as reason:
 
     raise MissingDependency("Python module 'torch'", "pip install 'tandem[policies]'") from reason
 
-SCHEDULES = ("exp", "linear")
+SCHEDULES = ("linear", "exp")
 JACOBIANS = ("identity", "full")
 
 Field = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Velocity (H, d) at noisy actions (H, d) and flow times (H,)."""
 
 
-def prefix_weights(start: int, end: int, total: int, schedule: str = "exp") -> np.ndarray:
+def prefix_weights(start: int, end: int, total: int, schedule: str = "linear") -> np.ndarray:
     """(total,) how much each action of a new chunk is held to the old one: 1 before `start`, falling to 0 at `end`.
 
     Args:

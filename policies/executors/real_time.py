@@ -30,20 +30,20 @@ class RealTimeOptions(Options):
         horizon: s, steps from one thought to the next; more if thinking takes longer.
         mode: "guided", or "trained" for a model that was trained with clean prefixes.
         jacobian: "identity" or "full", when guided.
-        schedule: "exp" or "linear", how the weights of the prefix fall.
+        schedule: "linear" or "exp", how the weights of the prefix fall.
         beta: bound on the guidance.
     """
 
     horizon: int = 5
     mode: str = "guided"
     jacobian: str = "identity"
-    schedule: str = "exp"
+    schedule: str = "linear"
     beta: float = 5.0
 
     def __post_init__(self):
         super().__post_init__()
         for kind, known in (
-            ("mode", MODES), ("jacobian", ("identity", "full")), ("schedule", ("exp", "linear")),
+            ("mode", MODES), ("jacobian", ("identity", "full")), ("schedule", ("linear", "exp")),
         ):
             if getattr(self, kind) not in known:
                 raise UnknownName(kind, getattr(self, kind), known)

@@ -137,6 +137,15 @@ def drive(executor, steps, epoch=1, subgoal=None, seed=3):
     return said, chunks
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small matrices are not worth a second core, which others may be using."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def spec():
     return SPEC

@@ -22,7 +22,7 @@ def test_the_table_is_complete():
 
 
 @pytest.mark.parametrize("ms", [0, 200])
-@pytest.mark.parametrize("name", [*EXECUTORS, "rtc:mode=trained", "rtc:jacobian=full,schedule=linear"])
+@pytest.mark.parametrize("name", [*EXECUTORS, "rtc:mode=trained", "rtc:jacobian=full,schedule=exp"])
 def test_every_executor_is_a_policy(name, ms, spec, flow, charge):
     observation, _ = DummyBody(spec).reset(seed=1)
     subgoals = [Subgoal("home"), Subgoal("pick", {"object": "red cube"})]
@@ -218,7 +218,7 @@ def test_what_the_wrapped_policy_says_of_itself_is_passed_on(spec, counter):
 
 @pytest.mark.parametrize(("text", "words"), [
     ("open_lop", "Did you mean 'open_loop'"), ("rtc:jacobian=half", "identity, full"), ("rtc:mode=magic", "guided"),
-    ("async:blend=hard", "ramp, constant"), ("rtc:schedule=cos", "exp, linear"),
+    ("async:blend=hard", "ramp, constant"), ("rtc:schedule=cos", "linear, exp"),
 ])
 def test_a_wrong_name_is_told_with_those_that_exist(text, words):
     with pytest.raises(UnknownName, match=words):

@@ -64,7 +64,7 @@ def test_weights_that_mean_nothing_are_refused():
     for start, end, total in ((3, 2, 10), (-1, 2, 10), (2, 11, 10)):
         with pytest.raises(InvalidOption, match="start <= end"):
             prefix_weights(start, end, total)
-    with pytest.raises(UnknownName, match="exp, linear"):
+    with pytest.raises(UnknownName, match="linear, exp"):
         prefix_weights(1, 2, 3, "cosine")
 
 
