@@ -3,7 +3,7 @@
 from tandem.policies.executors.asynchronous import Asynchronous
 from tandem.policies.executors.ensemble import Ensemble
 from tandem.policies.executors.executor import Executor, Options
-from tandem.policies.executors.flow import FlowPolicy
+from tandem.policies.executors.flow import Drawing, FlowPolicy, Sampler
 from tandem.policies.executors.metrics import Metrics, Summary
 from tandem.policies.executors.named import EXECUTORS, Choice, executor_named
 from tandem.policies.executors.open_loop import OpenLoop
@@ -14,6 +14,7 @@ __all__ = [
     "EXECUTORS",
     "Asynchronous",
     "Choice",
+    "Drawing",
     "Ensemble",
     "Executor",
     "FlowPolicy",
@@ -21,6 +22,7 @@ __all__ = [
     "OpenLoop",
     "Options",
     "RealTimeChunking",
+    "Sampler",
     "Summary",
     "Timestamped",
     "executor_named",

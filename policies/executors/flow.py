@@ -1,9 +1,10 @@
-"""What real-time chunking needs of a policy: its velocity field, so that a chunk can be sampled against another."""
+"""What real-time chunking needs of a policy: to draw its chunk itself, along the policy's velocity field."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,25 +14,44 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A chunk that is about to be drawn, for one observation and subgoal.
+
+    Attributes:
+        velocity: (K, d) at noisy actions (K, d) and flow times (K,), 0 noise to 1 actions, one for each point and all
+            the same unless the policy was trained with prefixes; differentiable.
+        noise: (K, d) to begin with.
+        steps: Euler steps from noise to actions.
+        encode: actions (k, n + 1) of the body, one for each of the first k points, in the space of the flow (k, d).
+    """
+
+    velocity: Callable[[Tensor, Tensor], Tensor]
+    noise: Tensor
+    steps: int
+    encode: Callable[[np.ndarray], Tensor]
+
+
+Sampler = Callable[[Drawing], "Tensor"]
+"""Draws the (K, d) of a chunk."""
+
+
 @runtime_checkable
 class FlowPolicy(Protocol):
-    """A policy that makes a chunk by following a velocity field from noise (t = 0) to actions (t = 1).
+    """A `Policy` that makes a chunk by following a velocity field from noise to actions.
 
-    The flow may have fewer points than the chunk has actions: the j-th stands for action (j + 1) * stride - 1, and
-    `decode` fills in what lies between.
+    The flow may have fewer points than the chunk has actions: the j-th stands for action (j + 1) * stride - 1.
 
     Attributes:
         skills: the skills it offers, by name.
         horizon: H, actions in a chunk.
         stride: actions from one point of the flow to the next; the flow has K = H / stride.
-        flow_steps: Euler steps from noise to actions.
         trained_prefix: longest clean prefix with which it was trained, in points; 0 if with none.
     """
 
     skills: Mapping[str, SkillSpec]
     horizon: int
     stride: int
-    flow_steps: int
     trained_prefix: int
 
     def reset(self, epoch: int) -> None:
@@ -40,20 +60,5 @@ class FlowPolicy(Protocol):
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """As `Policy.infer`."""
 
-    def condition(self, observation: Observation, subgoal: Subgoal) -> Any:
-        """What the velocity depends on beside the noisy actions; made once for each chunk."""
-
-    def noise(self) -> Tensor:
-        """(K, d) normal, float32; the same sequence after every reset."""
-
-    def velocity(self, noisy: Tensor, condition: Any, time: Tensor) -> Tensor:
-        """(K, d) velocity at noisy actions (K, d) and flow times (K,), one for each point; differentiable.
-
-        All times are the same unless the policy was trained with prefixes.
-        """
-
-    def encode(self, actions: np.ndarray, condition: Any) -> Tensor:
-        """Actions (k, n + 1) of the body, one for each of k <= K points, in the space of the flow (k, d)."""
-
-    def decode(self, sample: Tensor, condition: Any) -> ActionChunk:
-        """The chunk of H actions that a sample (K, d) stands for, as the next answer of `infer`; within bounds."""
+    def infer_by(self, sampler: Sampler, observation: Observation, subgoal: Subgoal) -> ActionChunk:
+        """As `infer`, but of what the sampler draws; whole, unless it is the last chunk of the subgoal."""

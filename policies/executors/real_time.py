@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tandem.bridge.contract import ActionChunk, BodySpec, InvalidOption, Observation, Subgoal, UnknownName
 from tandem.policies.executors.executor import Executor, Options
-from tandem.policies.executors.flow import FlowPolicy
+from tandem.policies.executors.flow import Drawing, FlowPolicy
 from tandem.policies.executors.thinking import Clock
 
 if TYPE_CHECKING:
@@ -97,34 +97,26 @@ class RealTimeChunking(Executor):
         return self._since >= max(self.options.horizon, self.delay) or not len(self._ahead)
 
     def _asking(self, observation: Observation, subgoal: Subgoal) -> Callable[[], ActionChunk]:
-        policy, ahead, delay = self.policy, self._ahead, min(self.delay, len(self._ahead))
+        ahead, delay = self._ahead, min(self.delay, len(self._ahead))
         since = max(self._since, delay)
+        return lambda: self.policy.infer_by(
+            lambda drawing: self._draw(drawing, ahead, delay, since), observation, subgoal)
 
-        def ask() -> ActionChunk:
-            condition = policy.condition(observation, subgoal)
-            return policy.decode(self._sample(condition, ahead, delay, since), condition)
-
-        return ask
-
-    def _sample(self, condition: Any, ahead: np.ndarray, delay: int, since: int) -> Tensor:
+    def _draw(self, drawing: Drawing, ahead: np.ndarray, delay: int, since: int) -> Tensor:
         """A new chunk against what lies ahead (k, n + 1), of which `delay` actions will be carried out meanwhile."""
-        policy, guidance, noise, steps = self.policy, self._guidance, self.policy.noise(), self.policy.flow_steps
+        policy, guidance, noise, steps = self.policy, self._guidance, drawing.noise, drawing.steps
         points = slice(policy.stride - 1, None, policy.stride)
-
-        def field(noisy: Tensor, times: Tensor) -> Tensor:
-            return policy.velocity(noisy, condition, times)
-
         if not len(ahead[points]):
-            return guidance.sample(field, noise, steps)
-        left = policy.encode(ahead[points], condition).to(noise)
+            return guidance.sample(drawing.velocity, noise, steps)
+        left = drawing.encode(ahead[points]).to(noise)
         if self.options.mode == "trained":
-            return guidance.sample_with_prefix(
-                field, noise, steps, left[:min(delay // policy.stride, policy.trained_prefix)])
+            prefix = left[:min(delay // policy.stride, policy.trained_prefix)]
+            return guidance.sample_with_prefix(drawing.velocity, noise, steps, prefix)
         end = max(delay, min(len(ahead), policy.horizon - since))
         weights = guidance.prefix_weights(delay, end, policy.horizon, self.options.schedule)[points]
         previous = noise.new_zeros(noise.shape)
         previous[:len(left)] = left
         return guidance.sample_guided(
-            field, noise, steps, previous, noise.new_tensor(weights), beta=self.options.beta,
+            drawing.velocity, noise, steps, previous, noise.new_tensor(weights), beta=self.options.beta,
             jacobian=self.options.jacobian,
         )

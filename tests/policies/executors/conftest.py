@@ -8,10 +8,16 @@ import torch
 
 from tandem.bridge.conformance import DummyBody, dummy_spec
 from tandem.bridge.contract import SKILLS, ActionChunk, Subgoal
+from tandem.policies.executors import Drawing
+from tandem.policies.executors.guidance import sample
 
 SPEC = dummy_spec()
 GOAL = np.array([0.7, 0.25, 0.45])
 SPEED, SPREAD, STEPS = 0.15, 0.02, 10  # m/s, m of a chunk's deviation from the straight line, Euler steps
+
+
+def plainly(drawing):
+    return sample(drawing.velocity, drawing.noise, drawing.steps)
 
 
 class GaussianFlow:
@@ -24,7 +30,7 @@ class GaussianFlow:
 
     def __init__(self, spec=SPEC, horizon=20, stride=1, trained_prefix=8, goal=GOAL):
         self.spec, self.horizon, self.stride, self.goal = spec, horizon, stride, goal
-        self.flow_steps, self.trained_prefix = STEPS, trained_prefix
+        self.trained_prefix = trained_prefix
         at = torch.arange(stride - 1, horizon, stride, dtype=torch.float64)
         self.covariance = torch.exp(-((at[:, None] - at) ** 2) / (2 * 8.0**2)) + 1e-4 * torch.eye(len(at))
         self.asked = []
@@ -35,14 +41,14 @@ class GaussianFlow:
         self._generator = torch.Generator().manual_seed(7)
 
     def infer(self, observation, subgoal):
-        condition, x = self.condition(observation, subgoal), self.noise()
-        for k in range(self.flow_steps):
-            x = x + self.velocity(x, condition, torch.full((len(x),), k / self.flow_steps)) / self.flow_steps
-        return self.decode(x, condition)
+        return self.infer_by(plainly, observation, subgoal)
 
-    def condition(self, observation, subgoal):
-        self.asked.append(float(observation["time"][0]))
-        return np.array(observation["joint_position"]), float(observation["time"][0])
+    def infer_by(self, sampler, observation, subgoal):
+        here, time_s = np.array(observation["joint_position"]), float(observation["time"][0])
+        self.asked.append(time_s)
+        noise = torch.randn(self.horizon // self.stride, 3, generator=self._generator)
+        drawing = Drawing(self.velocity, noise, STEPS, lambda actions: self.encode(actions, here))
+        return self.decode(sampler(drawing), here, time_s)
 
     def line(self, here):
         way = self.goal - here
@@ -50,10 +56,7 @@ class GaussianFlow:
         along = np.minimum(np.arange(1, self.horizon + 1) * SPEED * self.spec.dt_s, left)
         return here + along[:, None] * way / max(left, 1e-9), left
 
-    def noise(self):
-        return torch.randn(self.horizon // self.stride, 3, generator=self._generator)
-
-    def velocity(self, noisy, condition, time):
+    def velocity(self, noisy, time):
         x, k = noisy.double(), int((time >= 1).sum())
         t = float(time[-1])
         mean, covariance, rest = torch.zeros_like(x[k:]), self.covariance[k:, k:], x[k:]
@@ -65,12 +68,11 @@ class GaussianFlow:
             t**2 * covariance + (1 - t) ** 2 * eye, rest - t * mean)
         return torch.cat([torch.zeros_like(x[:k]), mean + drift]).to(noisy)
 
-    def encode(self, actions, condition):
-        points = self.line(condition[0])[0][self.stride - 1::self.stride][:len(actions)]
+    def encode(self, actions, here):
+        points = self.line(here)[0][self.stride - 1::self.stride][:len(actions)]
         return torch.tensor((actions[:, :-1] - points) / SPREAD, dtype=torch.float32)
 
-    def decode(self, sample, condition):
-        here, time_s = condition
+    def decode(self, sample, here, time_s):
         line, left = self.line(here)
         curve = sample.double().numpy()
         at = np.arange(self.stride - 1, self.horizon, self.stride)
