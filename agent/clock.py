@@ -10,7 +10,13 @@ from tandem.bridge.contract import InvalidOption
 
 
 class Clock(Protocol):
-    """Says how much body time a call of a planner, policy or verifier costs."""
+    """Says how much body time a call of a planner, policy or verifier costs.
+
+    Attributes:
+        real_time: wall time is body time: who thinks while the body moves does so on a thread of its own.
+    """
+
+    real_time: bool
 
     def charge_s(self, wall_s: float) -> float:
         """Seconds of body time to let pass, given the wall time that the call took."""
@@ -20,6 +26,8 @@ class Clock(Protocol):
 class Lockstep:
     """The world waits while the agent thinks. Deterministic; what no hardware does."""
 
+    real_time = False
+
     def charge_s(self, wall_s: float) -> float:
         """Nothing."""
         return 0.0
@@ -28,6 +36,8 @@ class Lockstep:
 @dataclass(frozen=True)
 class Live:
     """The world goes on for as long as the call really took."""
+
+    real_time = True
 
     def charge_s(self, wall_s: float) -> float:
         """The wall time itself."""
@@ -42,6 +52,7 @@ class Charged:
         ms: milliseconds per call.
     """
 
+    real_time = False
     ms: float
 
     def __post_init__(self):

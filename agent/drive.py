@@ -111,7 +111,7 @@ class Drive:
         return steps
 
     def notice(self, event: Event) -> None:
-        """Something that the body reports, perhaps from within its step; subscribers hear it after that step."""
+        """Something that the body or the policy reports; subscribers hear it after the present step or event."""
         self._noticed.append(event)
 
     def _tell_noticed(self) -> None:
@@ -121,3 +121,4 @@ class Drive:
     def event(self, kind: EventKind, message: str, **data: Any) -> None:
         """Tell the subscribers that something happened now."""
         self._broadcast.event(Event(kind, self.time_s, message, data))
+        self._tell_noticed()

@@ -50,7 +50,8 @@ class Agent:
     Args:
         body: what moves; the caller closes it.
         planner: instruction to subgoals.
-        policy: subgoal to actions. An attribute `action_kind` says for which action layout it is made, if not Tandem's.
+        policy: subgoal to actions. An attribute `action_kind` says for which action layout it is made, if not Tandem's;
+            `pays_for_thinking` that it spends body time on its thinking itself, as an executor does.
         verifier: judges each subgoal.
         measure: the true criterion of a subgoal, for the record only.
         score: the true success and progress (0..1), for the record only.
@@ -102,7 +103,7 @@ class Agent:
         return result
 
     def notice(self, event: Event) -> None:
-        """What a body reports beside its observations (a disturbance, a fault); subscribers hear it after the step."""
+        """What body or policy reports beside its answers (a disturbance, a fault, a fallback); told after the step."""
         if self._drive is not None:
             self._drive.notice(event)
 
@@ -220,9 +221,9 @@ class _Episode:
         self.epoch += 1
         policy, end_s = self.agent.policy, self.drive.time_s + subgoal.timeout_s
         policy.reset(self.epoch)
-        chunk = None
+        chunk, paid = None, getattr(policy, "pays_for_thinking", False)
         while chunk is None or not chunk.final:
-            chunk = self.think("policy", lambda: policy.infer(self.drive.observation, subgoal))
+            chunk = self.think("policy", lambda: policy.infer(self.drive.observation, subgoal), paid=paid)
             check_chunk(chunk, self.drive.spec, self.epoch)
             for action in chunk.actions:
                 if self.drive.time_s >= end_s:
@@ -282,8 +283,8 @@ class _Episode:
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
         return Ending(True, None, "every subgoal was seen done and nothing is left to do")
 
-    def think(self, what: str, call: Callable[[], Any]) -> Any:
-        """Call a planner, policy or verifier and let the body go on for as long as the clock charges for it."""
+    def think(self, what: str, call: Callable[[], Any], *, paid: bool = False) -> Any:
+        """Call a planner, policy or verifier; unless it pays itself, the body goes on for as long as the clock says."""
         asked_s = time.perf_counter()
         try:
             answer = call()
@@ -291,7 +292,7 @@ class _Episode:
             self.keep(what, error.calls, str(error))
             raise
         self.thought_s = wall_s = time.perf_counter() - asked_s
-        if steps := self.drive.hold(self.agent.clock.charge_s(wall_s), phase=f"{what} thinks"):
+        if steps := self.drive.hold(0.0 if paid else self.agent.clock.charge_s(wall_s), phase=f"{what} thinks"):
             self.drive.event(EventKind.THINKING, f"{what} thought", what=what, wall_s=wall_s, charged_steps=steps)
         return answer
 

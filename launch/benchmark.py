@@ -6,6 +6,7 @@
     python launch/benchmark.py bridge [--seconds 60] [--json FILE]
     python launch/benchmark.py log [--seconds 60] [--json FILE]
     python launch/benchmark.py closed_loop [--planner tiny] [--episodes 100] [--ablations] [--json FILE]
+    python launch/benchmark.py executors [--executors open_loop async ...] [--clock charged:200] [--json FILE]
 
 With --json, one flat object of figures is written.
 """
@@ -17,6 +18,7 @@ from typing import Annotated
 import tyro
 from benchmarks.bridge import BridgeBenchmark
 from benchmarks.closed_loop import ClosedLoopBenchmark
+from benchmarks.executors import ExecutorsBenchmark
 from benchmarks.log import LogBenchmark
 from benchmarks.planner import PlannerBenchmark
 from benchmarks.sim import SimBenchmark
@@ -32,6 +34,7 @@ Benchmark = (
     | Annotated[BridgeBenchmark, tyro.conf.subcommand("bridge")]
     | Annotated[LogBenchmark, tyro.conf.subcommand("log")]
     | Annotated[ClosedLoopBenchmark, tyro.conf.subcommand("closed_loop")]
+    | Annotated[ExecutorsBenchmark, tyro.conf.subcommand("executors")]
 )
 
 

@@ -40,7 +40,10 @@ class Here:
         truth: its ground truth.
         task: its name, for logs.
         horizon_s: body time after which an episode is hopeless.
+        waits: its time passes only in steps, so that a clock says what thinking costs.
     """
+
+    waits = True
 
     def __init__(self, system: Any):
         task, rates = worded(task_named(system.task), system.wording), Rates(system.physics_hz, system.control_hz)
@@ -109,6 +112,11 @@ class Elsewhere:
         self.task = str(self._about.get("task", "remote"))
         told = self._about.get("horizon_s", HORIZON_S)
         self.horizon_s = float(told) if system.horizon_s is None else system.horizon_s
+
+    @property
+    def waits(self) -> bool:
+        """See `Here`: only a simulation in lockstep waits."""
+        return isinstance(self.body, LockstepBody)
 
     def listen(self, notice: Callable[[Event], None]) -> None:
         """Tell of faults, and of what the safety chain changed; in lockstep of disturbances."""

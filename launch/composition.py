@@ -13,7 +13,7 @@ from typing import Any
 from bodies import body_for
 from minds import Choice, check_spec, load_model, settings_of
 
-from tandem.agent.clock import clock_named
+from tandem.agent.clock import Live, clock_named
 from tandem.agent.loop import Agent
 from tandem.agent.planner.model import Model
 from tandem.agent.planner.planner import ModelPlanner
@@ -38,6 +38,7 @@ from tandem.bridge.contract import (
     skill_named,
 )
 from tandem.bridge.log import manifest
+from tandem.policies.executors import executor_named
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
 from tandem.policies.remote import FORMS, RemotePolicy, is_remote, remote_policy
@@ -89,6 +90,10 @@ class System:
     """How long a policy server may take for an answer."""
     second_look: bool = True
     """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
+    executor: str | None = None
+    """How chunks become motion while the policy thinks: open_loop:horizon=8 (think, act, think), ensemble:m=0.01,
+    async:threshold=0.5, rtc:jacobian=identity|full (flow policies), timestamped:horizon=8. Without one, a chunk is
+    carried out to its end and the clock charges the pause before it."""
     verifier: str = "observation"
     """Verifier that the agent trusts: observation, judge (the planner's model, shown before and after), both, predicate
     (ground truth), none (believes the policy: for comparison only)."""
@@ -130,6 +135,8 @@ class System:
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
             raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")
+        if self.executor is not None:
+            executor_named(self.executor)
         for spec in filter(None, (self.planner, self.perceiver)):
             check_spec(spec)
         judged = self.verifier in ("judge", "both")
@@ -171,11 +178,15 @@ class Rig:
             self._planner = self.make_planner()
         agent = self._agent(subscribers)
         self.stage.listen(agent.notice)
+        if hasattr(self.policy, "listen"):
+            self.policy.listen(agent.notice)
         return agent.run(seed=seed, options=options, manifest=self.manifest(seed, options))
 
     def _agent(self, subscribers: Iterable[Subscriber]) -> Agent:
         self.policy, verifier = self.make_policy(), self._verifier()
         policy = self.policy
+        if (metrics := getattr(policy, "metrics", None)) is not None:
+            subscribers = (metrics, *subscribers)
         horizon = self.stage.horizon_s * self.body.spec.control_hz
         known = {} if self.truth is None else {
             "measure": self.truth.holds, "score": self._score, "feasible": lambda: self.truth.infeasible() is None,
@@ -197,7 +208,15 @@ class Rig:
         return ModelPlanner(self._model, perceiver=perceiver, **settings_of(self.system.planner))
 
     def make_policy(self) -> Policy:
-        """A new policy as it was chosen; a server's is one for all episodes."""
+        """A new policy as it was chosen, in its executor."""
+        policy, spec = self._bare_policy(), self.body.spec
+        if self.system.executor is None:
+            return policy
+        clock = self._clock if self.stage.waits else Live()
+        return executor_named(self.system.executor).around(policy, spec, clock)
+
+    def _bare_policy(self) -> Policy:
+        """The policy itself; a server's is one for all episodes."""
         if self._remote is not None:
             return self._remote
         spec = self.body.spec

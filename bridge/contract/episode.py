@@ -66,6 +66,8 @@ class EventKind(StrEnum):
     DISTURBANCE = "disturbance"  # data: name, what happened
     THINKING = "thinking"  # data: what, wall_s, charged_steps
     CALLS = "calls"  # data: what ("planner", "verifier"), calls: exchanges with a model that no plan holds
+    EXECUTION = "execution"  # data: executor, seam_jerk, stale_action_ratio, ...: how a subgoal was driven
+    FALLBACK = "fallback"  # data: skill, from, to, reason: another policy takes over
     FAILURE = "failure"  # data: code, detail
     NOTE = "note"
 

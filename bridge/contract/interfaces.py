@@ -41,6 +41,9 @@ class Body(Protocol):
 class Policy(Protocol):
     """Turns a subgoal and an observation into an action chunk.
 
+    One that goes on from its own last chunk may have a method `carried_out(count)`: an executor, which need not carry
+    out a chunk from its first action to its last, calls it before `infer` with how many of its actions lie behind.
+
     Attributes:
         skills: the skills it offers, by name.
     """

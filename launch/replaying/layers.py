@@ -128,8 +128,13 @@ def _psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def policy(logged: Logged, changes: Mapping[str, Any], first_step: int = 0) -> list[Finding]:
-    """Feed the logged observations to a policy."""
-    with rig_of(logged, {"policy": changes.get("policy", logged.system({}).policy)}) as rig:
+    """Feed the logged observations to a policy, in the executor and by the clock of then."""
+    then = logged.system({})
+    if then.executor is not None and (then.clock == "live" or then.body != "sim"):
+        words = f"the executor {then.executor} thought in real time, which nobody repeats"
+        return [Finding("policy", Status.INCOMPARABLE, None, words)]
+    clock = {} if then.executor is None else {"clock": then.clock}
+    with rig_of(logged, {"policy": changes.get("policy", then.policy), **clock}) as rig:
         source, words = logged.source(rig)
         found = policy_finding(rig.make_policy(), logged.reader, source, rig.body.spec, first_step=max(first_step, 0))
         return [_with(found, words)]

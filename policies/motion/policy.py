@@ -80,6 +80,11 @@ class MotionPolicy:
         self._moves: Moves | None = None
         self._motion: Motion | None = None
         self._next, self._handed, self._t0_s, self._start_s = 0, 0, 0.0, 0.0
+        self._told: int | None = None
+
+    def carried_out(self, count: int) -> None:
+        """How many actions of the last chunk are behind the arm; until the next one. Not told, it goes by the time."""
+        self._told = count
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """The next chunk.
@@ -139,7 +144,8 @@ class MotionPolicy:
         """Take in what came of the last chunk: how much of it was carried out, and whether the arm followed."""
         mover = self._mover
         mover.observation = observation
-        done = int(np.clip(round((time_s - self._t0_s) / self.spec.dt_s), 0, self._handed))
+        passed = round((time_s - self._t0_s) / self.spec.dt_s) if self._told is None else self._told
+        done = int(np.clip(passed, 0, self._handed))
         if self._motion is None or done == 0:
             return
         self._next += done
@@ -168,7 +174,7 @@ class MotionPolicy:
         return self._next > 0 and motion.until is not None and motion.until()
 
     def _chunk(self, actions: np.ndarray, time_s: float, phase: str, *, final: bool = False) -> ActionChunk:
-        self._handed, self._t0_s = len(actions), time_s
+        self._handed, self._t0_s, self._told = len(actions), time_s, None
         self._request += 1
         within = np.clip(actions, self.spec.action.low, self.spec.action.high)
         return ActionChunk(

@@ -52,6 +52,14 @@ def test_every_layer_does_again_what_it_did(log):
     assert closed.facts["success_now"] is True
 
 
+def test_an_executor_asked_again_does_what_it_did_if_its_time_was_charged(tmp_path):
+    for name, clock, status in (("charged", "charged:200", EXACT), ("live", "live", Status.INCOMPARABLE)):
+        path = tmp_path / f"{name}.mcap"
+        assert record(path, policy="demonstrator", verifier="predicate", executor="async", clock=clock).success
+        (found,) = layers.policy(Logged(path), {})
+        assert found.status is status, found.words
+
+
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_a_log_certifies_itself_and_closed_replay_agrees(task, tmp_path):
     path = tmp_path / "episode.mcap"

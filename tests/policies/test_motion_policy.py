@@ -253,3 +253,18 @@ def test_a_point_outside_the_picture_is_told(spec_of, puppet):
     policy, body = MotionPolicy(spec, DepthTargets(spec)), puppet(spec)
     outside = Subgoal("pick", {"object": "cube", "point": CameraPoint("front", 900, 10)})
     assert _failure(policy, body, outside) is FailureCode.OBJECT_NOT_FOUND
+
+
+def test_told_what_was_carried_out_it_goes_on_from_there_whatever_the_time(make):
+    """As an executor does it: two actions, then the arm stands for five steps, then the rest."""
+    policy, body = make()
+    first = policy.infer(body.observe(), PICK)
+    for action in (*first.actions[:2], *[first.actions[1]] * 5):
+        body.step(action)
+    policy.carried_out(2)
+    second = policy.infer(body.observe(), PICK)
+    assert np.array_equal(second.actions[:2], first.actions[2:4])
+    for action in second.actions[:2]:
+        body.step(action)
+    third = policy.infer(body.observe(), PICK)  # the word is good for one chunk: untold, it goes by the time again
+    assert np.array_equal(third.actions[0], second.actions[2])
