@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from tandem.bridge.contract.errors import InvalidOption, UnusableDataset
+from tandem.bridge.datasets.scheduling import schedules_kept
 
 KEY_EVERY = 2  # frames: a reader that jumps decodes two at most
 # crf: about the same closeness; presets that keep up with a camera on one core.
@@ -53,6 +54,8 @@ class VideoFile:
         self._stream = self._container.add_stream(name, rate=rate, options=options)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, PIXELS
         self._stream.codec_context.time_base = self._step
+        with schedules_kept():
+            self._stream.codec_context.open()
 
     def add(self, image: np.ndarray) -> None:
         """Append one uint8 (H, W, 3) RGB."""
