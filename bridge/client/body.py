@@ -189,7 +189,10 @@ class RemoteBody:
         if state["fault"]:
             told = [m for m in self.link.watcher.events if m.kind == "event" and m["what"] == "fault"]
             detail = told[-1]["detail"] if told else f"fault {state['fault']}"
-            return f"the controller has latched a fault and stands: {detail}. A supervisor must look and clear it"
+            return (
+                f"the controller has latched a fault and stands: {detail}. A supervisor must look and clear it "
+                "(launch/supervise.py)"
+            )
         if state.lease != grant.token:
             return f"the lease is no longer this client's (holder's token {state.lease}, ours was {grant.token})"
         return f"the controller has stopped this motion (epoch {state.epoch}, ours was {grant.epoch}); begin with reset"

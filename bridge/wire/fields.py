@@ -17,6 +17,8 @@ MAX_WHOLE = 2**63 - 1
 REAL = np.dtype("<f8")
 _FEW = 16
 
+_PLAIN = (type(None), bool, int, float, str, bytes)
+
 
 def _whole(name: str, value: Any) -> int:
     if type(value) is not int or not 0 <= value <= MAX_WHOLE:
@@ -69,10 +71,25 @@ def _reals(name: str, value: Any) -> np.ndarray:
 def _map(name: str, value: Any) -> dict[str, Any]:
     if type(value) is not dict:
         raise Refused(Refusal.MALFORMED, f"{name} must be a map, got {_short(value)}")
-    return value
+    return _any(name, value)
 
 
 def _any(name: str, value: Any) -> Any:
+    """What JSON can say, and bytes, however deep: no extension types, no number that is none."""
+    within = [value]
+    while within:
+        one = within.pop()
+        kind = type(one)
+        if kind is dict:
+            if not all(type(key) is str for key in one):
+                raise Refused(Refusal.MALFORMED, f"{name} holds a map with a key that is no string")
+            within.extend(one.values())
+        elif kind is list:
+            within.extend(one)
+        elif kind is float and not math.isfinite(one):
+            raise Refused(Refusal.NOT_FINITE, f"{name} holds {one}")
+        elif kind not in _PLAIN:
+            raise Refused(Refusal.MALFORMED, f"{name} holds a {kind.__name__}")
     return value
 
 

@@ -32,6 +32,6 @@ def lease(link: Link) -> Iterator[Finding]:
 
 def clear_words(link: Link, number: int) -> str:
     """Who clears a fault, and how."""
-    keys = ", keys=Path('keys'), key='supervisor'" if link.contact.mine else ""
-    call = f"Link(Contact.at('{link.contact.endpoint()}'{keys})).clear({number})"
+    keys = " --keys FOLDER" if link.contact.mine else ""
+    call = f"python launch/supervise.py clear {link.contact.endpoint()}{keys} --fault {number}"
     return f"look at the arm and remove the cause; then a person with a supervisor's key clears it: {call}"
