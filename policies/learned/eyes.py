@@ -19,7 +19,7 @@ from tandem.policies.learned.layouts import matrix
 from tandem.policies.learned.senses import PLANE_M
 from tandem.policies.motion.kinematics import Arm
 
-_GREY = (127, 127, 127)
+GREY = (127, 127, 127)
 _FINEST = 1.6  # camera pixels to a window's before they are averaged
 
 
@@ -74,7 +74,9 @@ class Eyes:
 
     def __init__(self, spec: BodySpec, arm: Arm, windows: Sequence[Window]):
         self._arm, self._windows = arm, tuple(windows)
-        self._cameras = {window.camera: spec.camera(window.camera) for window in windows}
+        self._cameras = {camera.name: camera for camera in spec.cameras}
+        for window in windows:
+            spec.camera(window.camera)
 
     def pose(self, camera: str, q: np.ndarray) -> np.ndarray:
         """(4, 4) of a camera in the base frame for joints (n,)."""
@@ -84,7 +86,7 @@ class Eyes:
         return self._arm.link_pose(spec.mount, q) @ spec.T_mount_camera
 
     def see(
-        self, pictures: Mapping[str, np.ndarray], q: np.ndarray, tool: np.ndarray, aim: np.ndarray | None, *,
+        self, pictures: Mapping[str, np.ndarray], q: np.ndarray, tool: np.ndarray, aim: np.ndarray, *,
         margins: bool = False,
     ) -> tuple[np.ndarray, ...]:
         """uint8 (h, w, 3) of each window.
@@ -93,7 +95,7 @@ class Eyes:
             pictures: uint8 (H, W, 3) by camera.
             q: (n,) joints.
             tool: (7,) pose of the tool.
-            aim: (3,) where the subgoal's point is, base frame; None without one.
+            aim: (3,) where the subgoal's point is, base frame; NaN without one.
             margins: with the windows' margins, for training.
         """
         return tuple(
@@ -102,14 +104,14 @@ class Eyes:
         )
 
     def _seen(
-        self, window: Window, picture: np.ndarray, q: np.ndarray, tool: np.ndarray, aim: np.ndarray | None, margin: int
+        self, window: Window, picture: np.ndarray, q: np.ndarray, tool: np.ndarray, aim: np.ndarray, margin: int
     ) -> np.ndarray:
         width, height = window.width + 2 * margin, window.height + 2 * margin
         if window.about is About.ALL:
             return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         centre = tool if window.about is About.TOOL else aim
-        if centre is None:
-            return np.full((height, width, 3), _GREY, np.uint8)
+        if not np.isfinite(centre).all():
+            return np.full((height, width, 3), GREY, np.uint8)
         rotation = matrix(tool[3:])
         yaw = np.arctan2(rotation[1, 0], rotation[0, 0])
         plane = _plane(centre[:2], yaw, window.pixel_m, width, height)
@@ -140,5 +142,5 @@ def _warped(picture: np.ndarray, camera: CameraSpec, seen: np.ndarray, width: in
     scale = np.array([picture.shape[1] / camera.width, picture.shape[0] / camera.height, 1.0])
     return cv2.warpPerspective(
         picture, scale[:, None] * to_pixel, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=_GREY,
+        borderMode=cv2.BORDER_CONSTANT, borderValue=GREY,
     )

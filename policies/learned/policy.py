@@ -79,7 +79,7 @@ class LearnedPolicy:
         self._network = network.to(device).eval()
         arm = Arm(spec)
         self._eyes, self._decoder = Eyes(spec, arm, manifest.windows), Decoder(manifest.layout, spec, arm)
-        self._words = {word: k + senses.RESERVED for k, word in enumerate(manifest.words)}
+        self._words = senses.numbered(manifest.words)
         self._cameras = tuple(manifest.body.cameras)
         self._about = dict(about or {})
         self.skills: Mapping[str, SkillSpec] = MappingProxyType({name: SKILLS[name] for name in manifest.skills})
@@ -142,9 +142,8 @@ class LearnedPolicy:
         aim = self._aim(subgoal, " ".join(said), q, float(observation[keys.TIME][0]))
         pictures = {camera: observation[keys.image_key(camera)] for camera in self._cameras}
         seen = self._eyes.see(pictures, q, tool, aim)
-        state = self._manifest.state.normalised(senses.state(q, opening, tool, aim))
-        words = np.full(self._manifest.shapes.length, senses.NONE, np.int64)
-        words[: len(said)] = [self._words.get(word, senses.UNKNOWN) for word in said]
+        state = self._manifest.state.normalised(senses.state(q, np.float64(opening), tool, aim))
+        words = senses.indices(said, self._words)
         told = Senses(
             tuple(torch.from_numpy(one).permute(2, 0, 1)[None].float() / 255 for one in seen),
             torch.from_numpy(state)[None], torch.tensor([self._manifest.skills.index(subgoal.skill)]),
@@ -152,8 +151,8 @@ class LearnedPolicy:
         )
         return told.to(self._device)
 
-    def _aim(self, subgoal: Subgoal, said: str, q: np.ndarray, now_s: float) -> np.ndarray | None:
-        """(3,) where the subgoal's point is, or was when the same words last had one."""
+    def _aim(self, subgoal: Subgoal, said: str, q: np.ndarray, now_s: float) -> np.ndarray:
+        """(3,) where the subgoal's point is, or was when the same words last had one; NaN when they never had."""
         if now_s < self._now_s:
             self._points.clear()
         self._now_s = now_s
@@ -163,7 +162,7 @@ class LearnedPolicy:
         else:
             point = self._points.get(said)
         if point is None:
-            return None
+            return senses.NOWHERE
         camera = self._spec.camera(point.camera)
         return senses.on_plane(point, camera, self._eyes.pose(point.camera, q))
 

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NudgedOptions(Options):
-    """Deviation of each joint's excursion, and of the last one's, which turns the hand; how often, and how long."""
+    """Deviation of each joint's excursion, and of the last one's, which turns the hand; none is larger than `most_rad`,
+    so that nobody takes it for a blocked arm. How often, and how long."""
 
     joint_rad: float = 0.025
-    last_rad: float = 0.15
+    last_rad: float = 0.08
+    most_rad: float = 0.1
     pause_s: float = 1.2
     excursion_s: float = 0.9
 
@@ -60,5 +62,6 @@ class Nudged(Disturbance):
         options, rng = self.options, self._rng
         self._from_s = now_s + options.pause_s * pause
         self._until_s = self._from_s + options.excursion_s * rng.uniform(0.5, 1.5)
-        self._excursion = rng.normal(0.0, options.joint_rad, len(self._low))
-        self._excursion[-1] = rng.normal(0.0, options.last_rad)
+        deviations = np.full(len(self._low), options.joint_rad)
+        deviations[-1] = options.last_rad
+        self._excursion = np.clip(rng.normal(0.0, deviations), -options.most_rad, options.most_rad)
