@@ -48,7 +48,7 @@ class LearnedPolicy:
         network: the network.
         execute: actions of a chunk that are carried out before the next look.
         device: where the network runs.
-        seed: of what is random; the same seed, epoch and call draw the same.
+        seed: of what is random; the same seed, body time and call draw the same.
         about: where the network comes from, plain types, for logs.
 
     Attributes:
@@ -113,7 +113,7 @@ class LearnedPolicy:
         skill_named(subgoal.skill, self.skills)
         keys.validate(observation, self._spec)
         q, opening, tool = senses.proprioception(observation)
-        answer = self._network.answer(self._sensed(observation, subgoal), self._generator())
+        answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
         actions = answer.actions[0].float().cpu().numpy()
         remaining = float(answer.remaining[0])
         if not (np.isfinite(actions).all() and np.isfinite(remaining)):
@@ -132,8 +132,9 @@ class LearnedPolicy:
         self._request += 1
         return chunk
 
-    def _generator(self) -> torch.Generator:
-        seeds = np.random.SeedSequence((self._seed, self._epoch, self._request)).generate_state(2)
+    def _generator(self, observation: Observation) -> torch.Generator:
+        moment = round(abs(float(observation[keys.TIME][0])) * 1e6)
+        seeds = np.random.SeedSequence((self._seed, moment, self._request)).generate_state(2)
         return torch.Generator().manual_seed(int(seeds[0]) << 31 | int(seeds[1]) >> 1)
 
     def _sensed(self, observation: Observation, subgoal: Subgoal) -> Senses:
