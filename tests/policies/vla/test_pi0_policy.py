@@ -1,4 +1,4 @@
-"""pi0 as a policy: the laws of the interface, the handshake before motion, executors, and every kind of bad checkpoint."""
+"""pi0 as a policy: the laws of the interface, the handshake before motion, executors, and bad checkpoints."""
 
 import json
 import shutil
