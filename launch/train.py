@@ -4,6 +4,7 @@
     python launch/train.py --data data/demonstrations --folder runs/flow
     python launch/episode.py --task sort --policy runs/flow/policy
     accelerate launch launch/train.py --data data/demonstrations --folder runs/flow
+    python launch/train.py --data data/demonstrations --folder runs/pi0 --policy pi0:lerobot/pi0_base --rate 1e-4
 
 The folder holds the policy as it is (policy/), the checkpoint, and the curves (curves.csv, curves.png). Ctrl-C leaves
 all of it, and the same command goes on, as if nothing had happened, to the bit.
@@ -35,8 +36,12 @@ class Options:
     """Checkpoint, curves and the policy; what is there is gone on from."""
     architecture: Literal["flow", "act"] = "flow"
     """Network: flow (flow matching), act (conditional variational autoencoder)."""
+    policy: str | None = None
+    """Instead of a network of its own, a vision-language-action model to fine-tune with LoRA: pi0:BASE, a folder or hub
+    id, with #MAP for other keys than the usual ones. The horizon is then the model's own."""
     settings: str = "{}"
-    """Settings of the network that are not its defaults, as JSON, such as '{"dim": 256}'."""
+    """Settings of the network that are not its defaults, as JSON, such as '{"dim": 256}'; with --policy those of the
+    adapters: rank, alpha, dropout, eyes, parts (of a batch, one after another), tokenizer."""
     layout: Literal["tool", "joint"] = "tool"
     """What the numbers of a point are: tool (where the tool goes, seen from where it is), joint (joints)."""
     horizon: int = 10
@@ -80,7 +85,10 @@ class Options:
 
 
 def main(options: Options) -> int:
-    from training.setup import prepared  # torch comes with it
+    if options.policy is None:
+        from training.setup import prepared  # torch comes with it
+    else:
+        from training.pi0 import prepared
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
     training = prepared(options, console)

@@ -1,6 +1,6 @@
 """A fine-tuned adapter as a folder: its weights, the statistics of what it was trained on, and what it was made for.
 
-`adapter_config.json` and `adapter_model.safetensors` are peft's; `norm_stats.json` is in openpi's form; `policy.json`
+`adapter_config.json` and `adapter_model.safetensors` are peft's; `norm_stats.json` is in openpi's form; `adapter.json`
 says which base it belongs to, for which robot, key map and rate it was made, and which skills it was shown.
 """
 
@@ -18,8 +18,9 @@ from tandem.policies.remote.mapping import KeyMap
 from tandem.policies.remote.presets import from_fields, to_fields
 from tandem.policies.vla import statistics
 from tandem.policies.vla.statistics import Statistics
+from tandem.policies.vla.words import ABOUT
 
-ABOUT, WEIGHTS = "policy.json", "adapter_model.safetensors"
+WEIGHTS = "adapter_model.safetensors"
 KIND = "pi0_adapter"
 
 
@@ -89,7 +90,7 @@ def read(folder: Path) -> Adapter:
 
 
 def finish(folder: Path, about: About, scales: Statistics) -> None:
-    """Write all but the weights, which are there. `policy.json` comes last: without it a folder is no adapter."""
+    """Write all but the weights, which are there. `adapter.json` comes last: without it a folder is no adapter."""
     scales.write(folder / statistics.FILE)
     told = {
         "kind": KIND, "base": dict(about.base), "keymap": to_fields(about.keymap), "made_for": dict(about.made_for),

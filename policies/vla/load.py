@@ -7,24 +7,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from transformers import PI0ForConditionalGeneration, PI0Processor
+from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusable, UnknownName
 
-from tandem.bridge.checkpoints import digest_of, digests, fetch, weight_files
-from tandem.bridge.contract import InvalidOption, ModelUnusable, UnknownName
-from tandem.policies.vla import adapter as adapters
-from tandem.policies.vla import checkpoint as checkpoints
-from tandem.policies.vla import statistics
-from tandem.policies.vla.adapter import Adapter
-from tandem.policies.vla.checkpoint import READER, Checkpoint
-from tandem.policies.vla.memory import Need, admit, device_named, dtype_named
-from tandem.policies.vla.reader import Reader
-from tandem.policies.vla.sampling import SPEEDS
-from tandem.policies.vla.statistics import Statistics
-from tandem.policies.vla.words import Named
+try:
+    import torch
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from transformers import PI0ForConditionalGeneration, PI0Processor
+
+    from tandem.bridge.checkpoints import digest_of, digests, fetch, weight_files
+    from tandem.policies.vla import adapter as adapters
+    from tandem.policies.vla import checkpoint as checkpoints
+    from tandem.policies.vla import statistics
+    from tandem.policies.vla.adapter import Adapter
+    from tandem.policies.vla.checkpoint import READER, Checkpoint
+    from tandem.policies.vla.memory import Need, admit, device_named, dtype_named
+    from tandem.policies.vla.reader import Reader
+    from tandem.policies.vla.sampling import SPEEDS
+    from tandem.policies.vla.statistics import Statistics
+    from tandem.policies.vla.words import Named
+except ModuleNotFoundError as reason:
+    raise MissingDependency(f"Python module {reason.name!r}", "pip install 'tandem[vla]'") from reason
 
 
 @dataclass(frozen=True)

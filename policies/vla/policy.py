@@ -200,14 +200,19 @@ class Pi0Flow(Pi0Policy):
         return self._infer(sampler, observation, subgoal)
 
 
-def _stride(keymap: KeyMap, spec: BodySpec) -> int:
+def has_stride(keymap: KeyMap, spec: BodySpec) -> bool:
+    """Whether `Pi0Flow` is possible: joint targets, at the body's rate or a whole fraction of it."""
     ratio = (keymap.dt_s or spec.dt_s) / spec.dt_s
-    if keymap.needs(Part.TOOL_STEPS) or abs(ratio - round(ratio)) > 1e-6 or round(ratio) < 1:
+    return not keymap.needs(Part.TOOL_STEPS) and abs(ratio - round(ratio)) < 1e-6 and round(ratio) >= 1
+
+
+def _stride(keymap: KeyMap, spec: BodySpec) -> int:
+    if not has_stride(keymap, spec):
         raise InvalidOption(
             f"key map {keymap.name!r}: real-time chunking needs joint targets at the body's {spec.control_hz:g} Hz or "
             "a whole fraction of it; choose the executor async or timestamped"
         )
-    return round(ratio)
+    return round((keymap.dt_s or spec.dt_s) / spec.dt_s)
 
 
 def _skills(loaded: Loaded, declared: Mapping[str, SkillSpec] | None) -> Mapping[str, SkillSpec]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tandem.bridge.contract import InvalidOption
 
-FORMS = ("pi0:FOLDER_OR_HUB_ID", "pi0:BASE+ADAPTER_FOLDER", "pi0:ADAPTER_FOLDER")
+FORMS = ("pi0:FOLDER_OR_HUB_ID", "pi0:BASE+ADAPTER_FOLDER", "ADAPTER_FOLDER")
+ABOUT = "adapter.json"  # says what the adapter in its folder is
 DEFAULT_MAP = "pi0"
 _KIND = "pi0:"
 _FORM = re.compile(r"(?P<base>[^#+]+)(?:\+(?P<adapter>[^#]+))?(?:#(?P<map>.+))?")
@@ -33,13 +34,13 @@ class Named:
 
 def is_vla(words: str) -> bool:
     """Whether the words name a model for this process."""
-    return words.startswith(_KIND)
+    return words.startswith(_KIND) or (Path(words).expanduser() / ABOUT).is_file()
 
 
 def named(words: str) -> Named:
     """The parts of the words. Raises `InvalidOption`; a folder whose name holds "+", "#" or "@" is taken as it is."""
     rest = words.removeprefix(_KIND)
-    if is_vla(words) and rest and Path(rest).expanduser().is_dir():
+    if rest and is_vla(words) and Path(rest).expanduser().is_dir():
         return Named(rest)
     found = _FORM.fullmatch(rest) if is_vla(words) else None
     if found is None:

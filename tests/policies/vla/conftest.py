@@ -26,7 +26,8 @@ def copied(checkpoint, tmp_path):
 
 @pytest.fixture
 def loaded(checkpoint):
-    from tandem.policies.vla import Options, load, named
+    from tandem.policies.vla import named
+    from tandem.policies.vla.load import Options, load
 
     return lambda folder=checkpoint, **how: load(named(f"pi0:{folder}"), Options(device="cpu", **how))
 

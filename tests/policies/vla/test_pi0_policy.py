@@ -24,8 +24,10 @@ from tandem.bridge.contract import (
 from tandem.policies.executors import EXECUTORS, FlowPolicy, executor_named
 from tandem.policies.executors.guidance import sample
 from tandem.policies.remote.presets import key_map
-from tandem.policies.vla import Options, Pi0Flow, Pi0Policy, is_vla, load, named
+from tandem.policies.vla import is_vla, named
 from tandem.policies.vla.handshake import in_sizes_of
+from tandem.policies.vla.load import Options, load
+from tandem.policies.vla.policy import Pi0Flow, Pi0Policy
 
 PICK = Subgoal("pick", {"object": "red cube"})
 PLACE = Subgoal("place", {"object": "red cube", "target": "blue bin"})
