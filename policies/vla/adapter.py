@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from peft import PeftModel
+from torch import nn
+
 from tandem.bridge.checkpoints import digests
 from tandem.bridge.contract import ModelUnusable
 from tandem.policies.remote.mapping import KeyMap
@@ -60,6 +63,14 @@ class Adapter:
     about: About
     statistics: Statistics
     digests: Mapping[str, str]
+
+
+def places(adapted: PeftModel) -> dict[str, nn.Parameter]:
+    """An adapter's weights in a model, by their names in its file.
+
+    peft's own way would rename them first, as transformers renames the weights of LeRobot's checkpoints.
+    """
+    return {name.replace(".default.", "."): weight for name, weight in adapted.named_parameters() if "lora_" in name}
 
 
 def is_adapter(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusab
 
 try:
     import torch
-    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from peft import LoraConfig, get_peft_model
     from safetensors import SafetensorError
     from safetensors.torch import load_file
     from transformers import PI0ForConditionalGeneration, PI0Processor
@@ -177,10 +177,12 @@ def _with(model: PI0ForConditionalGeneration, adapter: Adapter) -> PI0ForConditi
     """The model with an adapter's weights added into its own."""
     try:
         adapted = get_peft_model(model, LoraConfig.from_pretrained(adapter.folder))
-        report = set_peft_model_state_dict(adapted, load_file(adapter.folder / adapters.WEIGHTS))
-        missing = [name for name in report.missing_keys if "lora_" in name]
-        if missing or report.unexpected_keys:
-            raise ModelUnusable(f"{adapter.folder} does not fit its base: {[*missing, *report.unexpected_keys][:2]}")
+        saved, places = load_file(adapter.folder / adapters.WEIGHTS), adapters.places(adapted)
+        if differing := sorted(saved.keys() ^ places.keys()):
+            raise ModelUnusable(f"{adapter.folder} does not fit its base: {', '.join(differing[:2])}")
+        with torch.no_grad():
+            for weight_name, place in places.items():
+                place.copy_(saved[weight_name])
         return adapted.merge_and_unload(safe_merge=True)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelUnusable(f"{adapter.folder} cannot be loaded: {error}") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft import PeftModel, get_peft_model_state_dict
+from peft import PeftModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -25,7 +25,7 @@ from tandem.policies.learned.training.curves import Curves
 from tandem.policies.learned.training.feed import Feed
 from tandem.policies.learned.training.loop import Schedule
 from tandem.policies.remote.mapping import KeyMap, fingerprint
-from tandem.policies.vla.adapter import WEIGHTS, About, finish
+from tandem.policies.vla.adapter import WEIGHTS, About, finish, places
 from tandem.policies.vla.load import Loaded
 from tandem.policies.vla.statistics import Statistics
 from tandem.policies.vla.training.lessons import Batch, Lessons
@@ -229,7 +229,7 @@ class Training:
         config.inference_mode = True
         config.save_pretrained(folder)
         config.inference_mode = False
-        weights = get_peft_model_state_dict(self._model, save_embedding_layers=False)
+        weights = places(self._model)
         draft = folder / f"{WEIGHTS}.part"
         save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, draft,
                   metadata={"format": "pt"})

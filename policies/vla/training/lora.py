@@ -34,10 +34,15 @@ class Lora:
 
 
 def targets(model: PI0ForConditionalGeneration, *, eyes: bool) -> list[str]:
-    """Full names of the linear layers that get an adapter: language, action expert and projections; eyes if wanted."""
-    vlm = model.model.vlm
-    blind = {id(part) for tower in (vlm.vision_tower, vlm.multi_modal_projector) for part in tower.modules()}
-    return [name for name, part in model.named_modules() if type(part) is nn.Linear and (eyes or id(part) not in blind)]
+    """Full names of the linear layers that get an adapter: language, action expert and projections; eyes if wanted.
+
+    Of the last language layer only keys and values: the actions look at these, and at nothing that comes after them.
+    """
+    vlm, last = model.model.vlm, model.model.vlm.language_model.layers[-1]
+    left_out = {id(part) for part in last.modules()} - {id(last.self_attn.k_proj), id(last.self_attn.v_proj)}
+    if not eyes:
+        left_out |= {id(part) for tower in (vlm.vision_tower, vlm.multi_modal_projector) for part in tower.modules()}
+    return [name for name, part in model.named_modules() if type(part) is nn.Linear and id(part) not in left_out]
 
 
 def attach(model: PI0ForConditionalGeneration, lora: Lora, seed: int) -> PeftModel:
