@@ -153,8 +153,10 @@ def _time(act: Callable[[], Tensor], chunks: int) -> Took:
 def _read(model: PI0ForConditionalGeneration) -> int:
     """Bytes of weights that a chunk reads: eyes and language once, the action expert at each of its steps."""
     pi0 = model.model
-    words = pi0.vlm.get_input_embeddings().weight  # of which a few rows are read
-    once = _bytes(pi0.vlm) - words.numel() * words.element_size()
+    last = pi0.vlm.language_model.layers[-1]  # of which only keys and values are computed
+    unread = _bytes(last) - _bytes(last.self_attn.k_proj) - _bytes(last.self_attn.v_proj)
+    words = _bytes(pi0.vlm.get_input_embeddings())  # of which a few rows are read
+    once = _bytes(pi0.vlm) - words - unread
     each = _bytes(pi0.dit) + _bytes(model.embed_action_time) + _bytes(model.action_out_proj)
     return once + model.config.num_inference_steps * each
 

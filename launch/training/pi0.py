@@ -48,7 +48,7 @@ def prepared(options: Any, console: Console) -> Training:
     )
     training = Training(
         loaded, learned, held_out, keymap, _scales(options.folder, learned), teaching, options.folder)
-    console.print(f"pi0: {loaded.need.parameters / 1e6:.0f} M weights, {training.trained / 1e6:.2f} M of adapters are "
+    console.print(f"pi0: {loaded.need.parameters / 1e6:.3g} M weights, {training.trained / 1e6:.3g} M of adapters are "
                   f"trained; {len(learned)} frames to learn from, {len(held_out) if held_out else 0} held out")
     for line in keymap.lines(spec):
         console.print(f"      {line}", markup=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 from transformers import PI0ForConditionalGeneration
+from transformers.models.gemma.modeling_gemma import GemmaDecoderLayer, apply_rotary_pos_emb
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,16 @@ class _Before:
         return torch.cat((prefix.keys[layer], keys), dim=-2), torch.cat((prefix.values[layer], values), dim=-2)
 
 
+def _keys_and_values(
+    layer: GemmaDecoderLayer, hidden: Tensor, rotation: tuple[Tensor, Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Of the last layer, of which nothing else is looked at: its attention and its feed-forward part are left out."""
+    attention, normal = layer.self_attn, layer.input_layernorm(hidden)
+    shape = (*normal.shape[:-1], -1, attention.head_dim)
+    keys, values = (part(normal).view(shape).transpose(1, 2) for part in (attention.k_proj, attention.v_proj))
+    return apply_rotary_pos_emb(keys, keys, *rotation)[1], values
+
+
 class Network:
     """The two functions.
 
@@ -105,13 +116,15 @@ class Network:
 
     def read_tensors(self, tokens: Tensor, told: Tensor, pixels: Tensor, state: Tensor) -> tuple[Tensor, ...]:
         """`read` on bare tensors, which is what a compiler takes."""
-        pi0, kept = self.model.model, _Kept()
+        language, kept = self.model.model.vlm.language_model, _Kept()
         shown = torch.ones(pixels.shape[:2], dtype=torch.bool, device=pixels.device)
-        pi0.vlm.language_model(
-            inputs_embeds=pi0.embed_prefix(tokens, pixels, shown), attention_mask=told.bool()[:, None, None, :].expand(
-                -1, 1, tokens.shape[1], -1),
-            position_ids=told.cumsum(-1) - 1, past_key_values=kept, use_cache=True,
-        )
+        hidden, places = self.model.model.embed_prefix(tokens, pixels, shown), told.cumsum(-1) - 1
+        rotation = language.rotary_emb(hidden, position_ids=places)
+        mask = told.bool()[:, None, None, :].expand(-1, 1, tokens.shape[1], -1)
+        for layer in language.layers[:-1]:
+            hidden = layer(
+                hidden, attention_mask=mask, position_ids=places, past_key_values=kept, position_embeddings=rotation)
+        kept.update(*_keys_and_values(language.layers[-1], hidden, rotation))
         return torch.stack(kept.keys), torch.stack(kept.values), *self._outlook(told), state
 
     def velocity_tensors(

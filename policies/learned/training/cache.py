@@ -153,6 +153,8 @@ def _write(
         number = next((k for k, one in enumerate(episode.stretches) if one.first <= step < one.end), None)
         if number is None:
             continue
+        if unseen := sorted({window.camera for window in windows} - pictures.keys()):
+            raise UnusableDataset(f"{source.path} has no pictures of {', '.join(unseen)}: record it with that camera")
         q, tool = episode.q[step], episode.tool[step]
         aim = _aim(episode.spec, eyes, episode.stretches[number], q)
         for kept, one in zip(seen, eyes.see(pictures, q, tool, aim, margins=True), strict=True):
