@@ -167,10 +167,8 @@ class Pi0Policy:
         """The chunk up to the subgoal's end, and whether that comes before the policy would look again."""
         if not self._ends:
             return drawn, False
-        over = np.flatnonzero(drawn[:, self._size] > 0)
-        if not len(over) or over[0] >= self._look:
-            return drawn, False
-        return drawn[:over[0] + 1], True
+        over = first_over(drawn[:, self._size])
+        return (drawn, False) if over >= self._look else (drawn[:over + 1], True)
 
     def _encoded(self, actions: np.ndarray, observation: Observation) -> Tensor:
         """(k, a) scaled and padded, of joint targets and openings (k, n + 1), seen from where the arm is now."""
@@ -198,6 +196,13 @@ class Pi0Flow(Pi0Policy):
     def infer_by(self, sampler: Sampler, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """See `FlowPolicy`."""
         return self._infer(sampler, observation, subgoal)
+
+
+def first_over(said: np.ndarray) -> int:
+    """Where numbers (K,) that should be -1 before an event and 1 after it change, by least squares; K for nowhere."""
+    before = np.concatenate(([0.0], np.cumsum(said)))
+    fits = before[-1] - 2 * before
+    return int(len(said) - np.argmax(fits[::-1]))
 
 
 def has_stride(keymap: KeyMap, spec: BodySpec) -> bool:

@@ -76,7 +76,9 @@ def test_a_picture_that_is_left_out_is_as_one_that_is_masked(model):
     torch.testing.assert_close(drawn(Network(model.model), question, NOISE), theirs, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("speed", "backend"), [("graphs", ""), ("compiled", "eager")])
+@pytest.mark.parametrize(("speed", "backend"), [
+    ("graphs", ""), pytest.param("compiled", "eager", marks=pytest.mark.slow),
+])
 def test_fixed_buffers_give_the_same_chunk_after_chunk(model, speed, backend):
     """The compiler's backend "eager" traces as the real one does, in one graph without a break, and makes no code."""
     network = Network(model.model)

@@ -33,6 +33,6 @@ def test_the_real_configuration_is_measured(capsys):
     from benchmarks.pi0 import pi0_figures
     from rich.console import Console
 
-    figures = pi0_figures(Console(), views=(2,), compiled=False, chunks=5)
+    figures = pi0_figures(Console(), views=(2,), compiled=(), chunks=5)
     assert figures["pi0_parameters_m"] > 2500
     assert 0 < figures["pi0_floor_share_2_views"] < 1

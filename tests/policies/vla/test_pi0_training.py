@@ -17,7 +17,7 @@ from tandem.policies.motion.kinematics import Arm
 from tandem.policies.vla import is_vla, named
 from tandem.policies.vla.handshake import keymap_for
 from tandem.policies.vla.load import Options, load
-from tandem.policies.vla.policy import Pi0Flow, Pi0Policy
+from tandem.policies.vla.policy import Pi0Flow, Pi0Policy, first_over
 from tandem.policies.vla.training.lessons import Lessons, windows_of
 from tandem.policies.vla.training.loop import ADAPTER, CHECKPOINT, Teaching, Training
 from tandem.policies.vla.training.lora import Lora
@@ -161,6 +161,15 @@ def test_what_was_saved_acts_as_what_was_trained(training, tmp_path, loaded, pan
     check_policy(lambda: Pi0Policy(panda, load_adapter(folder)), panda, observation, [PICK])
     both = Pi0Flow(panda, load_adapter(f"pi0:{checkpoint}+{folder}"))
     np.testing.assert_allclose(both.infer(observation, PICK).actions[:length], again.actions, atol=1e-6)
+
+
+@pytest.mark.parametrize(("said", "first"), [
+    ([-1, -1, -1, 1, 1, 1], 3), ([-1, 0.4, -1, 0.9, -0.2, 1], 3), ([-1, -1, -1], 3), ([1, 1], 0), ([0, 0], 2),
+    ([-0.3, 0.1, -0.2, 0.1], 3),
+])
+def test_the_end_is_where_a_step_fits_best(said, first):
+    """One number above 0 among many below is no end."""
+    assert first_over(np.array(said, float)) == first
 
 
 def load_adapter(words):
