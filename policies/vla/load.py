@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tandem.bridge.contract import InvalidOption, MissingDependency, ModelUnusable, UnknownName
 
@@ -23,8 +26,9 @@ try:
     from tandem.policies.vla.adapter import Adapter
     from tandem.policies.vla.checkpoint import READER, Checkpoint
     from tandem.policies.vla.memory import Need, admit, device_named, dtype_named
+    from tandem.policies.vla.network import Asked, Network
     from tandem.policies.vla.reader import Reader
-    from tandem.policies.vla.sampling import SPEEDS
+    from tandem.policies.vla.sampling import SPEEDS, Field, field_of
     from tandem.policies.vla.statistics import Statistics
     from tandem.policies.vla.words import Named
 except ModuleNotFoundError as reason:
@@ -85,6 +89,29 @@ class Loaded:
     need: Need
     digests: Mapping[str, str]
     options: Options
+
+    @cached_property
+    def network(self) -> Network:
+        """Its two halves."""
+        return Network(self.model)
+
+    @cached_property
+    def field(self) -> Field:
+        """The network as it is run; policies share it, since what is captured or compiled has cost its time."""
+        return field_of(self.network, self.options.speed)
+
+    def warm(self, pictures: int) -> None:
+        """Capture and compile for that many pictures now rather than while an arm waits."""
+        network = self.network
+        tokens, told = self.reader.tokens("", pictures)
+        side = np.zeros((self.reader.side, self.reader.side, 3), np.uint8)
+        prefix = self.field.read(Asked(
+            tokens.to(network.device), told.to(network.device),
+            self.reader.pixels([side] * pictures, network.device, network.dtype)[None],
+            torch.zeros(1, network.config.max_state_dim, device=network.device, dtype=network.dtype),
+        ))
+        noise = torch.zeros(network.horizon, network.width, device=network.device)
+        self.field.velocity(prefix, noise, noise.new_zeros(1))
 
     def describe(self) -> dict[str, Any]:
         """What a log must say of it."""

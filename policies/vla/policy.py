@@ -38,8 +38,7 @@ from tandem.policies.remote.parts import Part
 from tandem.policies.remote.question import ask
 from tandem.policies.vla import handshake
 from tandem.policies.vla.load import Loaded
-from tandem.policies.vla.network import Asked, Network
-from tandem.policies.vla.sampling import field_of
+from tandem.policies.vla.network import Asked
 from tandem.policies.vla.statistics import Scale
 
 
@@ -73,8 +72,9 @@ class Pi0Policy:
         self.skills = _skills(loaded, skills)
         self.observes = tuple(_observed(self.keymap))
         self._ends = loaded.adapter is not None and loaded.adapter.about.ends
-        self._network = Network(loaded.model)
-        self._field = field_of(self._network, loaded.options.speed)
+        self._network, self._field = loaded.network, loaded.field
+        if loaded.options.speed != "eager":
+            loaded.warm(len(self.keymap.cameras))
         self._steps = loaded.options.steps or loaded.model.config.num_inference_steps
         self._state, self._action = self.keymap.state[0], self.keymap.action[0]
         self._size, self._look = self._action.size(spec), self.keymap.use or loaded.model.config.chunk_size

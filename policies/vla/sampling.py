@@ -119,7 +119,7 @@ class _Buffered:
                 self._call()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # others may be at work on the same GPU
             self._outputs = self._call()
         self._graph = graph
 

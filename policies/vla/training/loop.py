@@ -226,7 +226,8 @@ class Training:
     def _write_adapter(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         config = self._model.peft_config["default"]
-        config.inference_mode = True
+        config.inference_mode, source = True, self._loaded.checkpoint.source
+        config.base_model_name_or_path, config.revision = source.name, source.revision
         config.save_pretrained(folder)
         config.inference_mode = False
         weights = places(self._model)

@@ -131,6 +131,15 @@ def test_what_it_encodes_is_what_it_would_have_drawn(policy, panda, seen):
     assert not back[:, 8:].any()
 
 
+def test_what_is_captured_is_shared_and_ready(loaded, panda, seen):
+    model, plain = loaded(speed="graphs"), Pi0Policy(panda, loaded())
+    one, other = Pi0Policy(panda, model), Pi0Policy(panda, model)
+    assert one._field is other._field
+    assert one._field._moving._inputs  # before the first chunk
+    np.testing.assert_allclose(
+        one.infer(seen(panda), PICK).actions, plain.infer(seen(panda), PICK).actions, atol=1e-5)
+
+
 def test_slower_actions_have_a_stride(loaded, panda, seen):
     model = loaded()
     slow = replace(in_sizes_of(key_map("pi0", panda), model.checkpoint.config), dt_s=0.1)
