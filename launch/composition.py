@@ -14,6 +14,7 @@ import learned
 from bodies import body_for
 from learned import Learned, is_learned
 from minds import Choice, check_spec, load_model, settings_of
+from vla import Vla
 
 from tandem.agent.clock import Live, clock_named
 from tandem.agent.loop import Agent
@@ -44,6 +45,8 @@ from tandem.policies.executors import executor_named
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
 from tandem.policies.remote import FORMS, RemotePolicy, is_remote, remote_policy
+from tandem.policies.vla import FORMS as VLA_FORMS
+from tandem.policies.vla import is_vla
 from tandem.sim.tasks.paraphrases import WORDINGS
 from tandem.sim.truth import Truth
 
@@ -82,15 +85,23 @@ class System:
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth), the folder of a
-    learned one (python launch/train.py), hybrid:FOLDER (a learned one, and motion where it is not sure), or a server's:
+    learned one (python launch/train.py), hybrid:FOLDER (a learned one, and motion where it is not sure), pi0:BASE (a
+    folder or hub id, @REVISION; +ADAPTER for what train.py made of it; #MAP for its keys), or a server's:
     gr00t:tcp://HOST:PORT, openpi:ws://HOST:PORT, vla-eval:ws://HOST:PORT, each with #MAP for its keys (a name or
     FILE.toml). A server's token is read from TANDEM_POLICY_TOKEN."""
     policy_skills: tuple[str, ...] = ()
-    """What a server's policy can do, which no server tells; without it the whole catalogue."""
+    """What a server's policy or a pi0 can do, which neither tells; without it the whole catalogue."""
     policy_done_s: float | None = None
-    """Body time after which a subgoal is left to the verifier, for a policy server that never says that it is done."""
+    """Body time after which a subgoal is left to the verifier, for a policy that never says that it is done."""
     policy_timeout_s: float = 10.0
     """How long a policy server may take for an answer."""
+    policy_statistics: str | None = None
+    """File with the statistics of a pi0's training data, where its checkpoint brings none: openpi's norm_stats.json, a
+    processor_config.json, or the state of LeRobot's normaliser."""
+    policy_tokenizer: str | None = None
+    """Folder or hub id with tokenizer and picture processor, for a pi0 that brings none (LeRobot's)."""
+    policy_speed: str = "eager"
+    """How a pi0 runs: eager, graphs (captured on CUDA), compiled (captured, and fused by torch.compile)."""
     second_look: bool = True
     """Before a peg goes down, look at its hole again through the camera on the arm (policy motion)."""
     executor: str | None = None
@@ -132,8 +143,8 @@ class System:
         for kind, name, known in (("verifier", self.verifier, VERIFIERS), ("wording", self.wording, WORDINGS)):
             if name not in known:
                 raise UnknownName(kind, name, known)
-        if self.policy not in POLICIES and not is_remote(self.policy) and not is_learned(self.policy):
-            raise UnknownName("policy", self.policy, (*POLICIES, *learned.FORMS, *FORMS))
+        if self.policy not in POLICIES and not any(test(self.policy) for test in (is_remote, is_learned, is_vla)):
+            raise UnknownName("policy", self.policy, (*POLICIES, *learned.FORMS, *VLA_FORMS, *FORMS))
         if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
@@ -170,6 +181,7 @@ class Rig:
         self._planner = self.make_planner()
         self._remote = self._connect() if is_remote(system.policy) else None
         self._learned = self._load() if is_learned(system.policy) else None
+        self._vla = self._load_vla() if is_vla(system.policy) else None
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -225,10 +237,19 @@ class Rig:
             return self._remote
         spec = self.body.spec
         if self._learned is not None:
-            return self._learned.policy(spec, executed=self.system.executor is not None)
+            policy = self._learned.policy(spec, executed=self.system.executor is not None)
+            return self._taught(policy) if self._learned.taught else policy
+        if self._vla is not None:
+            return self._vla.policy(executed=self.system.executor is not None)
         look = DepthTargets(spec, second_look=self.system.second_look)
         targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look
         return MotionPolicy(spec, targets, search_m=self._search_m)
+
+    def _taught(self, learner: Policy) -> Policy:
+        """The demonstrator goes on where the learner has led."""
+        from tandem.policies.learned.taught import TaughtPolicy
+
+        return TaughtPolicy(learner, MotionPolicy(self.body.spec, self._known("the demonstrator")))
 
     def _connect(self) -> RemotePolicy:
         """The policy server that was chosen, compared with the body before anything moves."""
@@ -254,9 +275,23 @@ class Rig:
             raise
         return found
 
+    def _load_vla(self) -> Vla:
+        """The vision-language-action model that was chosen, compared with the body before anything moves."""
+        system = self.system
+        try:
+            return Vla(
+                system.policy, self.body.spec, done_s=system.policy_done_s, device=system.device, dtype=system.dtype,
+                skills={name: skill_named(name) for name in system.policy_skills} or None, speed=system.policy_speed,
+                statistics=system.policy_statistics, tokenizer=system.policy_tokenizer,
+            )
+        except BaseException:
+            self.stage.close()
+            raise
+
     def introduce(self) -> list[str]:
         """Lines for a person to look over before anything moves: whose body, whose policy, what is called what."""
-        return [*self.stage.introduce(), *(self._remote.introduce() if self._remote is not None else ())]
+        told = next((one for one in (self._remote, self._vla) if one is not None), None)
+        return [*self.stage.introduce(), *(told.introduce() if told is not None else ())]
 
     def _verifier(self) -> Verifier:
         spec = self.body.spec
@@ -274,7 +309,8 @@ class Rig:
     def describe(self) -> dict[str, Any]:
         """Which models plan, look and act, and whose body it is; plain types."""
         planner = {} if self._model is None else {"planner": self._planner.describe()}
-        policy = {} if self._learned is None else {"policy": self._learned.describe()}
+        told = next((one for one in (self._learned, self._vla) if one is not None), None)
+        policy = {} if told is None else {"policy": told.describe()}
         return {**planner, **policy, **self.stage.describe()}
 
     def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:

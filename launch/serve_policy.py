@@ -21,6 +21,7 @@ import tyro
 from learned import FORMS, Learned, is_learned
 from rich.console import Console
 from script import run
+from vla import Vla
 
 from tandem.bridge.contract import BodySpec, Policy, UnknownName
 from tandem.bridge.robots import load
@@ -30,6 +31,8 @@ from tandem.policies.motion.targets import DepthTargets
 from tandem.policies.remote import KeyMap, Service, key_map
 from tandem.policies.remote.gr00t_server import Gr00tServer
 from tandem.policies.remote.pictures import padded
+from tandem.policies.vla import FORMS as VLA_FORMS
+from tandem.policies.vla import is_vla
 from tandem.sim.cameras import DEFAULT_CAMERAS
 from tandem.sim.scene import Rates
 from tandem.sim.simulation import body_spec
@@ -45,7 +48,7 @@ class Options:
     """Whose clients: gr00t (ZeroMQ, N1.5 to N1.7), openpi (websocket)."""
     policy: str = "motion"
     """Policy: motion (camera points lifted through depth; needs the map tandem, which carries depth), the folder of a
-    learned one, or hybrid:FOLDER (a learned one, and motion where it is not sure)."""
+    learned one, hybrid:FOLDER (a learned one, and motion where it is not sure), or pi0:FOLDER_OR_HUB_ID."""
     robot: str = "panda"
     """Arm: panda, ur5e, so101."""
     map: str = "tandem"
@@ -76,8 +79,10 @@ def agreed(options: Options) -> tuple[BodySpec, KeyMap]:
 def make_policy(options: Options, spec: BodySpec) -> Policy:
     if is_learned(options.policy):
         return Learned(options.policy).policy(spec)
+    if is_vla(options.policy):
+        return Vla(options.policy, spec).policy()
     if options.policy != "motion":
-        raise UnknownName("policy to serve", options.policy, ("motion", *FORMS))
+        raise UnknownName("policy to serve", options.policy, ("motion", *FORMS, *VLA_FORMS))
     return MotionPolicy(spec, DepthTargets(spec))
 
 

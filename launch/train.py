@@ -4,6 +4,7 @@
     python launch/train.py --data data/demonstrations --folder runs/flow
     python launch/episode.py --task sort --policy runs/flow/policy
     accelerate launch launch/train.py --data data/demonstrations --folder runs/flow
+    python launch/train.py --data data/demonstrations --folder runs/pi0 --policy pi0:lerobot/pi0_base --rate 1e-4
 
 The folder holds the policy as it is (policy/), the checkpoint, and the curves (curves.csv, curves.png). Ctrl-C leaves
 all of it, and the same command goes on, as if nothing had happened, to the bit.
@@ -13,9 +14,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 from rich.console import Console
@@ -35,11 +36,15 @@ class Options:
     """Checkpoint, curves and the policy; what is there is gone on from."""
     architecture: Literal["flow", "act"] = "flow"
     """Network: flow (flow matching), act (conditional variational autoencoder)."""
+    policy: str | None = None
+    """Instead of a network of its own, a vision-language-action model to fine-tune with LoRA: pi0:BASE, a folder or hub
+    id, with #MAP for other keys than the usual ones. The horizon is then the model's own."""
     settings: str = "{}"
-    """Settings of the network that are not its defaults, as JSON, such as '{"dim": 256}'."""
+    """Settings of the network that are not its defaults, as JSON, such as '{"dim": 256}'; with --policy those of the
+    adapters: rank, alpha, dropout, eyes, parts (of a batch, one after another), tokenizer."""
     layout: Literal["tool", "joint"] = "tool"
     """What the numbers of a point are: tool (where the tool goes, seen from where it is), joint (joints)."""
-    horizon: int = 10
+    horizon: int = 8
     """Points of a chunk."""
     stride: int = 2
     """Control steps from one point to the next."""
@@ -47,7 +52,7 @@ class Options:
     """Where decoded frames are kept, mapped into memory."""
     skill: str = "pick"
     """What the episodes of a dataset show; logs say it themselves."""
-    steps: int = 6000
+    steps: int = 3000
     """Optimiser steps."""
     batch: int = 64
     """Samples of a step, on each GPU."""
@@ -71,16 +76,23 @@ class Options:
     def __post_init__(self):
         if min(self.horizon, self.stride, self.steps, self.batch, self.threads) < 1 or not self.rate > 0:
             raise InvalidOption("--horizon, --stride, --steps, --batch, --threads and --rate must be positive")
-        try:
-            object.__setattr__(self, "given", dict(json.loads(self.settings)))
-        except (ValueError, TypeError) as reason:
-            raise InvalidOption(f"--settings is no JSON object: {reason}") from reason
+        if not isinstance(self.given, dict):
+            raise InvalidOption(f"--settings is no JSON object: {self.settings}")
 
-    given: tyro.conf.Suppress[dict] = field(default_factory=dict, init=False)
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings of the network."""
+        try:
+            return json.loads(self.settings)
+        except ValueError as reason:
+            raise InvalidOption(f"--settings is no JSON object: {reason}") from reason
 
 
 def main(options: Options) -> int:
-    from training.setup import prepared  # torch comes with it
+    if options.policy is None:
+        from training.setup import prepared  # torch comes with it
+    else:
+        from training.pi0 import prepared
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
     training = prepared(options, console)

@@ -123,6 +123,8 @@ class LearnedFlow:
             self._between.draw = None
 
     def _whole(self, chunk: ActionChunk, observation: Observation) -> ActionChunk:
+        if self._policy.reflex:
+            return chunk
         answer, scale = self._between.answer_given, self._manifest.action
         if round(float(answer.remaining[0]) * self.horizon) <= self._execute:
             return chunk

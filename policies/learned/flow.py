@@ -48,7 +48,7 @@ class FlowConfig:
     heads: int = 4
     reading: int = 2
     writing: int = 3
-    channels: tuple[int, ...] = (24, 48, 64)
+    channels: tuple[int, ...] = (16, 32, 64)
     glance: int = 8
     draws: int = 2
     steps: int = 5

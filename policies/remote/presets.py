@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,23 @@ def vla_eval(spec: BodySpec) -> KeyMap:
     return KeyMap("vla-eval", cameras, (state,), (action,), "task_description", dt_s=1 / 20)
 
 
+def pi0(spec: BodySpec) -> KeyMap:
+    """pi0 as LeRobot names its keys, and as Tandem fine-tunes it: an action for each control step, half of 50 used.
+
+    Joints count from the pose that is observed, as openpi trains them; the gripper is absolute.
+    """
+    names = ("base_0_rgb", "left_wrist_0_rgb", "right_wrist_0_rgb")
+    cameras = tuple(
+        CameraKey(camera.name, f"observation.images.{name}", _SMALL)
+        for camera, name in zip(spec.cameras, names, strict=False)
+    )
+    state = _vector("observation.state", Part.JOINTS, Part.OPENING)
+    return KeyMap("pi0", cameras, (state,), (_vector("action", Part.JOINT_OFFSETS, Part.OPENING),), "task", use=25)
+
+
 PRESETS: Mapping[str, Callable[[BodySpec], KeyMap]] = {
     "tandem": tandem, "gr00t": gr00t, "droid": droid, "libero": libero, "aloha": aloha, "vla-eval": vla_eval,
+    "pi0": pi0,
 }
 
 
@@ -109,14 +125,29 @@ def key_map(name: str, spec: BodySpec) -> KeyMap:
 def _load(path: Path) -> KeyMap:
     """From a file with the fields of `KeyMap`; a slot is written as "meaning" or as ["meaning", scale]."""
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-        cameras = tuple(CameraKey(**_tuples(camera)) for camera in told.pop("cameras", []))
-        state, action = (tuple(_read_vector(vector) for vector in told.pop(name)) for name in ("state", "action"))
-        return KeyMap(told.pop("name", path.stem), cameras, state, action, told.pop("prompt"), **_tuples(told))
+        return from_fields(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
     except OSError as reason:
         raise InvalidOption(f"key map {path} cannot be read: {reason.strerror}") from reason
     except (KeyError, TypeError, ValueError, AttributeError) as reason:
         raise InvalidOption(f"key map {path}: {reason}; docs/remote_policies.md shows one") from reason
+
+
+def from_fields(fields: Mapping[str, Any], name: str = "") -> KeyMap:
+    """A key map from plain types. Raises KeyError, TypeError, ValueError or AttributeError for what is none."""
+    told = dict(fields)
+    cameras = tuple(CameraKey(**_tuples(camera)) for camera in told.pop("cameras", []))
+    state, action = (tuple(_read_vector(vector) for vector in told.pop(kind)) for kind in ("state", "action"))
+    return KeyMap(told.pop("name", name), cameras, state, action, told.pop("prompt"), **_tuples(told))
+
+
+def to_fields(keymap: KeyMap) -> dict[str, Any]:
+    """Inverse of `from_fields`."""
+    vectors = {
+        kind: [{"theirs": vector.theirs, "slots": [[str(slot.part), slot.scale] for slot in vector.slots]}
+               for vector in getattr(keymap, kind)]
+        for kind in ("state", "action")
+    }
+    return {**asdict(keymap), **vectors}
 
 
 def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:

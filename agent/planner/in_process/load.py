@@ -20,9 +20,9 @@ from transformers import (
 from tandem.agent.planner.in_process import checkpoint as checkpoints
 from tandem.agent.planner.in_process.checkpoint import Checkpoint
 from tandem.agent.planner.in_process.device import check_bits, device_of, dtype_of
-from tandem.agent.planner.in_process.digest import digests
 from tandem.agent.planner.in_process.memory import Need, admit
 from tandem.agent.planner.in_process.options import Options
+from tandem.bridge.checkpoints import digests, weight_files
 from tandem.bridge.contract import ModelUnusable
 
 
@@ -58,7 +58,7 @@ def load(name: str, options: Options) -> Loaded:
     checkpoint = checkpoints.find(name, options.revision)
     need = admit(checkpoint, device, dtype, options)
     folder = checkpoints.fetch(checkpoint)
-    files = checkpoints.weight_files(name, folder)
+    files = weight_files(name, folder)
     processor, tokenizer = _processor(checkpoint, folder)
     model = _weights(checkpoint, folder, device, dtype, options)
     return Loaded(checkpoint, model, processor, tokenizer, need, digests(files))

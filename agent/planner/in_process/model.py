@@ -18,7 +18,6 @@ import torch
 from tandem.agent.planner.in_process.asking import Asking, Desk, value_of
 from tandem.agent.planner.in_process.chat import Chat
 from tandem.agent.planner.in_process.decode import Continuation, Growing, may_share_a_batch, write
-from tandem.agent.planner.in_process.digest import digest_of
 from tandem.agent.planner.in_process.fixed import Workbench, may_be_fixed
 from tandem.agent.planner.in_process.grammar import Grammars
 from tandem.agent.planner.in_process.load import load
@@ -27,6 +26,7 @@ from tandem.agent.planner.in_process.reader import Read, Reader
 from tandem.agent.planner.in_process.writer import Writer
 from tandem.agent.planner.model import Answer, Question
 from tandem.agent.planner.record import check_pictures, model_record
+from tandem.bridge.checkpoints import digest_of
 from tandem.bridge.contract import PlannerFailed
 
 

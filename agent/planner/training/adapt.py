@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from tandem.agent.planner.in_process.digest import digest_of
 from tandem.agent.planner.in_process.load import Loaded
 from tandem.agent.planner.terse import terse
 from tandem.agent.planner.training.exchange import Clerk, Exchange, answer_loss
@@ -24,6 +23,7 @@ from tandem.agent.planner.training.loop import Schedule, Training
 from tandem.agent.planner.training.lora import Lora, attach
 from tandem.agent.planner.training.merge import write_adapter, write_merged
 from tandem.agent.planner.training.samples import Sample
+from tandem.bridge.checkpoints import digest_of
 from tandem.bridge.contract import InvalidOption, ModelUnusable
 
 TRIES = 100  # draws that may give nothing, one after another

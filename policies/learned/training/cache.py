@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tandem.bridge.contract import BodySpec, UnusableDataset
+from tandem.bridge.contract import BodySpec, Subgoal, UnusableDataset, skill_named
 from tandem.bridge.datasets import open_dataset
 from tandem.policies.learned import senses
 from tandem.policies.learned.eyes import Eyes, Window
@@ -44,6 +44,7 @@ class Cached:
         spec: of the body, plain types.
         skills: of each stretch.
         words: of each stretch.
+        sentences: of each stretch, its instruction in plain words; empty in a cache that was made without them.
         actions: (T, n + 1) what the demonstrator wanted.
         tools: (T, 7) poses of the tool where these lead.
         q: (F, n) of each frame.
@@ -70,6 +71,7 @@ class Cached:
     stretch: np.ndarray
     ends: np.ndarray
     frames: tuple[np.ndarray, ...]
+    sentences: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.step)
@@ -136,7 +138,7 @@ def read(place: Path) -> Cached:
     frames = tuple(np.load(place / f"window-{k}.npy", mmap_mode="r", allow_pickle=False) for k in range(count))
     return Cached(
         about["source"], about["spec"], tuple(about["skills"]), tuple(map(tuple, about["words"])), **loaded,
-        frames=frames,
+        frames=frames, sentences=tuple(about.get("sentences", ())),
     )
 
 
@@ -151,6 +153,8 @@ def _write(
         number = next((k for k, one in enumerate(episode.stretches) if one.first <= step < one.end), None)
         if number is None:
             continue
+        if unseen := sorted({window.camera for window in windows} - pictures.keys()):
+            raise UnusableDataset(f"{source.path} has no pictures of {', '.join(unseen)}: record it with that camera")
         q, tool = episode.q[step], episode.tool[step]
         aim = _aim(episode.spec, eyes, episode.stretches[number], q)
         for kept, one in zip(seen, eyes.see(pictures, q, tool, aim, margins=True), strict=True):
@@ -168,8 +172,13 @@ def _write(
         "source": source.path.name, "digest": source.digest, "windows": len(windows), "spec": episode.spec.to_dict(),
         "skills": [stretch.subgoal.skill for stretch in episode.stretches],
         "words": [senses.words_of(stretch.subgoal) for stretch in episode.stretches],
+        "sentences": [_sentence(stretch.subgoal) for stretch in episode.stretches],
     }
     (draft / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _sentence(subgoal: Subgoal) -> str:
+    return subgoal.instruction or skill_named(subgoal.skill).words(subgoal.arguments)[0]
 
 
 def _aim(spec: BodySpec, eyes: Eyes, stretch: Stretch, q: np.ndarray) -> np.ndarray:

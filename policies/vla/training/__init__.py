@@ -1,0 +1,1 @@
+"""Fine-tuning pi0 with low-rank adapters from episodes."""
