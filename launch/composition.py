@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import learned
 from bodies import body_for
+from learned import Learned, is_learned
 from minds import Choice, check_spec, load_model, settings_of
 
 from tandem.agent.clock import Live, clock_named
@@ -79,7 +81,8 @@ class System:
     grammar: bool = True
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
-    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth), or a server's:
+    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth), the folder of a
+    learned one (python launch/train.py), hybrid:FOLDER (a learned one, and motion where it is not sure), or a server's:
     gr00t:tcp://HOST:PORT, openpi:ws://HOST:PORT, vla-eval:ws://HOST:PORT, each with #MAP for its keys (a name or
     FILE.toml). A server's token is read from TANDEM_POLICY_TOKEN."""
     policy_skills: tuple[str, ...] = ()
@@ -129,8 +132,8 @@ class System:
         for kind, name, known in (("verifier", self.verifier, VERIFIERS), ("wording", self.wording, WORDINGS)):
             if name not in known:
                 raise UnknownName(kind, name, known)
-        if self.policy not in POLICIES and not is_remote(self.policy):
-            raise UnknownName("policy", self.policy, (*POLICIES, *FORMS))
+        if self.policy not in POLICIES and not is_remote(self.policy) and not is_learned(self.policy):
+            raise UnknownName("policy", self.policy, (*POLICIES, *learned.FORMS, *FORMS))
         if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
@@ -166,6 +169,7 @@ class Rig:
         self._clock = clock_named(system.clock)
         self._planner = self.make_planner()
         self._remote = self._connect() if is_remote(system.policy) else None
+        self._learned = self._load() if is_learned(system.policy) else None
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -220,6 +224,8 @@ class Rig:
         if self._remote is not None:
             return self._remote
         spec = self.body.spec
+        if self._learned is not None:
+            return self._learned.policy(spec, executed=self.system.executor is not None)
         look = DepthTargets(spec, second_look=self.system.second_look)
         targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look
         return MotionPolicy(spec, targets, search_m=self._search_m)
@@ -237,6 +243,16 @@ class Rig:
         except BaseException:
             self.stage.close()
             raise
+
+    def _load(self) -> Learned:
+        """The learned policy that was chosen, compared with the body before anything moves."""
+        try:
+            found = Learned(self.system.policy, self.system.device)
+            found.check(self.body.spec)
+        except BaseException:
+            self.stage.close()
+            raise
+        return found
 
     def introduce(self) -> list[str]:
         """Lines for a person to look over before anything moves: whose body, whose policy, what is called what."""
@@ -256,9 +272,10 @@ class Rig:
         return ObservationVerifier(spec)
 
     def describe(self) -> dict[str, Any]:
-        """Which models plan and look, and whose body it is; plain types."""
+        """Which models plan, look and act, and whose body it is; plain types."""
         planner = {} if self._model is None else {"planner": self._planner.describe()}
-        return {**planner, **self.stage.describe()}
+        policy = {} if self._learned is None else {"policy": self._learned.describe()}
+        return {**planner, **policy, **self.stage.describe()}
 
     def manifest(self, seed: int, options: dict[str, Any]) -> dict[str, Any]:
         """What is needed to make the episode again."""

@@ -18,6 +18,7 @@ from typing import Literal
 import mujoco
 import numpy as np
 import tyro
+from learned import FORMS, Learned, is_learned
 from rich.console import Console
 from script import run
 
@@ -43,7 +44,8 @@ class Options:
     wire: Literal["gr00t", "openpi"] = "gr00t"
     """Whose clients: gr00t (ZeroMQ, N1.5 to N1.7), openpi (websocket)."""
     policy: str = "motion"
-    """Policy: motion (camera points lifted through depth; needs the map tandem, which carries depth)."""
+    """Policy: motion (camera points lifted through depth; needs the map tandem, which carries depth), the folder of a
+    learned one, or hybrid:FOLDER (a learned one, and motion where it is not sure)."""
     robot: str = "panda"
     """Arm: panda, ur5e, so101."""
     map: str = "tandem"
@@ -72,8 +74,10 @@ def agreed(options: Options) -> tuple[BodySpec, KeyMap]:
 
 
 def make_policy(options: Options, spec: BodySpec) -> Policy:
+    if is_learned(options.policy):
+        return Learned(options.policy).policy(spec)
     if options.policy != "motion":
-        raise UnknownName("policy to serve", options.policy, ("motion",))
+        raise UnknownName("policy to serve", options.policy, ("motion", *FORMS))
     return MotionPolicy(spec, DepthTargets(spec))
 
 

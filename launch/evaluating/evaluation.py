@@ -56,6 +56,7 @@ class Evaluation:
     keep: Keep
     resume: bool
     arm: Mapping[str, Any] = field(default_factory=dict)
+    look_every: int = 0
 
     def run(self, effort: Effort, console: Console) -> Ended:
         """All of it, or what can be done before Ctrl-C."""
@@ -76,7 +77,7 @@ class Evaluation:
         return Ended(folder, tuple(schedule.hopeless), interrupted)
 
     def _foreman(self, effort: Effort, folder: Folder) -> Foreman:
-        order = Order(self.system, self.keep)
+        order = Order(self.system, self.keep, self.look_every)
         if effort.ray is not None:
             crew: Crew = RayCrew(order, effort.ray, effort.threads, effort.gpus)
             cores = crew.cores

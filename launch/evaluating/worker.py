@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 from composition import Rig, System
 from evaluating.notes import Notes, broken
+from evaluating.onlooker import Onlooker
 
 from tandem.agent.evaluation.results import INFRASTRUCTURE, Address, Record
 from tandem.bridge.contract import InvalidOption, TandemError
-from tandem.bridge.log import Recorder
+from tandem.bridge.log import PicturePolicy, Recorder
 
 Keep = Literal["all", "failures", "none"]
 
@@ -27,10 +28,13 @@ class Order:
     Attributes:
         system: what runs; its task is replaced by that of each episode.
         keep: which episode logs are kept.
+        look_every: look through every camera each so many control steps, so that the log holds pictures whoever
+            drives; 0 leaves looking to planner, policy and verifier.
     """
 
     system: System
     keep: Keep = "none"
+    look_every: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types, for a wire."""
@@ -40,7 +44,7 @@ class Order:
     def from_dict(cls, plain: Mapping[str, Any]) -> Order:
         """What `to_dict` made, also after JSON."""
         given = dict(plain["system"])
-        return cls(System(**given | {"disturb": tuple(given["disturb"])}), plain["keep"])
+        return cls(System(**given | {"disturb": tuple(given["disturb"])}), plain["keep"], plain.get("look_every", 0))
 
 
 def log_name(address: Address) -> str:
@@ -102,8 +106,12 @@ class Worker:
             return notes.record(address, rig.run(address.seed, subscribers=[notes])), None
         path = self._folder / log_name(address)
         path.unlink(missing_ok=True)  # of a try that broke
-        with Recorder(path, **rig.stage.keeps()) as recorder:
-            record = notes.record(address, rig.run(address.seed, subscribers=[recorder, notes]))
+        watching, kept = [], rig.stage.keeps()
+        if self._order.look_every:  # to learn from: nobody asks whether a demonstration replays
+            watching = [Onlooker(self._order.look_every)]
+            kept = {**kept, "certify": None, "pictures": PicturePolicy(depth=False)}
+        with Recorder(path, **kept) as recorder:
+            record = notes.record(address, rig.run(address.seed, subscribers=[*watching, recorder, notes]))
         wanted = self._order.keep == "all" or not record.success or record.false_success
         if record.kind == INFRASTRUCTURE or not wanted:
             path.unlink(missing_ok=True)

@@ -114,6 +114,22 @@ class Arm:
             self._configuration.integrate_inplace(step * min(1.0, _MAX_STEP_RAD / max(moved, 1e-9)), 1.0)
         return self._configuration.data.qpos[self._columns].copy() if self._settled(moved) else None
 
+    def towards(self, T_base_tool: np.ndarray, seed: np.ndarray, *, posture: np.ndarray, steps: int = 4) -> np.ndarray:
+        """Joint positions (n,) that bring the tool there, or as near to it as so many steps and the joint limits allow.
+
+        Args:
+            T_base_tool: (4, 4) goal, near to where the seed is.
+            seed: (n,) where to start.
+            posture: (n,) towards which a redundant arm settles.
+            steps: most iterations.
+        """
+        self._frame.set_target(mink.SE3.from_matrix(T_base_tool))
+        self._set(np.clip(posture, self.low, self.high))
+        self._posture.set_target_from_configuration(self._configuration)
+        self._set(np.clip(seed, self.low, self.high))
+        self._converge(steps)
+        return self._configuration.data.qpos[self._columns].copy()
+
     def _settled(self, moved: float) -> bool:
         error = self._frame.compute_error(self._configuration)
         if np.abs(error[:3]).max() > POSITION_TOLERANCE_M:

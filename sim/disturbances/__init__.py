@@ -18,11 +18,13 @@ from tandem.sim.disturbances.knocked import Knocked
 from tandem.sim.disturbances.lighting import Lighting
 from tandem.sim.disturbances.moved import Moved
 from tandem.sim.disturbances.noise import Noise
+from tandem.sim.disturbances.nudged import Nudged
 from tandem.sim.disturbances.slipped import Slipped
 
 DISTURBANCES: Mapping[str, type[Disturbance]] = MappingProxyType({
     kind.name: kind for kind in (
         Moved, Knocked, Slipped, FrozenCamera, BlackCamera, Noise, Delayed, CameraShift, DroppedFrames, Lighting,
+        Nudged,
     )
 })
 """Every disturbance, by name, in the order in which they are listed."""

@@ -1,0 +1,95 @@
+"""From options to a training: the cache is filled, statistics are taken, the network is made or gone on with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+from tandem.bridge.contract import InvalidOption, SpecMismatch
+from tandem.policies.learned.architectures import network_for
+from tandem.policies.learned.eyes import About, Window
+from tandem.policies.learned.layouts import Layout
+from tandem.policies.learned.manifest import Manifest
+from tandem.policies.learned.store import load_network
+from tandem.policies.learned.training.cache import Cache, Cached, sources_of
+from tandem.policies.learned.training.lessons import Lessons
+from tandem.policies.learned.training.loop import MANIFEST, Schedule, Training
+
+WINDOWS = (
+    Window("front", About.ALL, 80, 60),
+    Window("front", About.POINT, 56, 56, 0.0025, margin=10),
+    Window("wrist", About.TOOL, 56, 56, 0.0025),
+)
+"""The whole scene, the table around the point, the table below the tool."""
+
+
+def prepared(options: Any, console: Console) -> Training:
+    """A training that begins, or goes on where the folder's ends; options of train.py."""
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    gpu = torch.cuda.is_available() and options.device == "auto"
+    learned, held_out = _lessons(options, console)
+    manifest = _manifest(options, learned)
+    for lessons in filter(None, (learned, held_out)):
+        lessons.vocabulary(manifest.skills, manifest.words)
+    network = _network(options, manifest)
+    count = sum(weight.numel() for weight in network.parameters())
+    console.print(f"{options.architecture}: {count / 1e6:.2f} M weights; {len(learned)} frames to learn from, "
+                  f"{len(held_out) if held_out else 0} held out")
+    return Training(
+        network, manifest, learned, held_out, Schedule(options.steps, options.batch, options.rate), options.folder,
+        seed=options.seed, precision=("bf16" if gpu else "no") if options.precision == "auto" else options.precision,
+        cpu=not gpu, compiled=gpu if options.compiled is None else options.compiled,
+    )
+
+
+def _lessons(options: Any, console: Console) -> tuple[Lessons, Lessons | None]:
+    sources = [source for path in options.data for source in sources_of(path)]
+    cache = Cache(options.cache, WINDOWS, options.skill)
+    columns = (TextColumn("frames of"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes, left"),
+               TimeRemainingColumn(), TextColumn("{task.description}"))
+    episodes: list[Cached] = []
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(sources))
+        for source in sources:
+            episodes += cache.fill([source], lambda name: progress.update(task, description=name))
+            progress.advance(task)
+    aside = [k % options.hold_out == options.hold_out - 1 if options.hold_out else False for k in range(len(episodes))]
+    kept, checked = ([one for one, away in zip(episodes, aside, strict=True) if away is which]
+                     for which in (False, True))
+    shape = WINDOWS, Layout(options.layout), options.horizon, options.stride
+    return Lessons(kept, *shape), Lessons(checked, *shape) if checked else None
+
+
+def _manifest(options: Any, learned: Lessons) -> Manifest:
+    """That of the folder, of the start, or a new one; the statistics of a policy never change after its first step."""
+    there = Path(options.folder) / MANIFEST
+    if there.exists():
+        manifest = Manifest.read(there)
+    elif options.start is not None:
+        manifest = load_network(options.start)[0]
+    else:
+        manifest = learned.manifest(options.architecture, options.given)
+    asked = (options.architecture, Layout(options.layout), options.horizon, options.stride, WINDOWS)
+    made = (manifest.architecture, manifest.layout, manifest.horizon, manifest.stride, manifest.windows)
+    if asked != made or (options.given and options.given != dict(manifest.settings)):
+        raise InvalidOption(f"the policy to go on from is another one ({made}): give its options, or another --folder")
+    if found := manifest.body.differences(learned.spec):
+        raise SpecMismatch(found)
+    if not there.exists():
+        there.parent.mkdir(parents=True, exist_ok=True)
+        manifest = replace(manifest, about={"data": [path.name for path in options.data], "seed": options.seed})
+        manifest.write(there)
+    return manifest
+
+
+def _network(options: Any, manifest: Manifest) -> nn.Module:
+    if options.start is not None:
+        return load_network(options.start)[1]
+    return network_for(manifest.architecture, manifest.shapes, manifest.settings)

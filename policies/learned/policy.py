@@ -1,0 +1,182 @@
+"""A learned policy: senses in, a chunk out, until its network says that the subgoal is done.
+
+It acts on what it sees now. All that it remembers within an episode is where a plan pointed: a subgoal that names a
+thing without a point means the one pointed at before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+
+from tandem.bridge.contract import (
+    SKILLS,
+    ActionChunk,
+    BodySpec,
+    CameraPoint,
+    FailureCode,
+    InvalidAction,
+    InvalidOption,
+    ModelUnusable,
+    Observation,
+    SkillFailed,
+    SkillSpec,
+    Subgoal,
+    skill_named,
+)
+from tandem.bridge.contract import observation as keys
+from tandem.policies.learned import senses
+from tandem.policies.learned.eyes import Eyes
+from tandem.policies.learned.layouts import Decoder
+from tandem.policies.learned.manifest import Manifest
+from tandem.policies.learned.network import Network, Senses
+from tandem.policies.motion.kinematics import Arm
+
+EMPTY = 0.035  # a hand that is closed further than this holds nothing
+
+
+class LearnedPolicy:
+    """See the module.
+
+    Args:
+        spec: the body's specification.
+        manifest: what the network is made for.
+        network: the network.
+        execute: actions of a chunk that are carried out before the next look.
+        device: where the network runs.
+        seed: of what is random; the same seed, body time and call draw the same.
+        about: where the network comes from, plain types, for logs.
+
+    Attributes:
+        skills: those that it was taught.
+        observes: what it reads of an observation.
+        confidence: of its last chunk, 0..1.
+
+    Raises:
+        SpecMismatch: it is made for another body.
+        ModelUnusable: the network is made for other sizes than the manifest says.
+        InvalidOption: `execute` is not within the chunk.
+    """
+
+    privileged = False
+
+    def __init__(
+        self, spec: BodySpec, manifest: Manifest, network: Network | Any, *, execute: int = 8, device: str = "cpu",
+        seed: int = 0, about: Mapping[str, Any] | None = None,
+    ):
+        manifest.check(spec)
+        whole = manifest.horizon * manifest.stride
+        if not 1 <= execute <= whole:
+            raise InvalidOption(f"execute must be from 1 to the {whole} actions of a chunk, got {execute}")
+        made = getattr(network, "shapes", manifest.shapes)
+        if made != manifest.shapes:
+            raise ModelUnusable(f"the network is made for {made}, its manifest says {manifest.shapes}")
+        self._spec, self._manifest, self._execute, self._device, self._seed = spec, manifest, execute, device, seed
+        self._network = network.to(device).eval()
+        arm = Arm(spec)
+        self._eyes, self._decoder = Eyes(spec, arm, manifest.windows), Decoder(manifest.layout, spec, arm)
+        self._words = senses.numbered(manifest.words)
+        self._cameras = tuple(manifest.body.cameras)
+        self._about = dict(about or {})
+        self.skills: Mapping[str, SkillSpec] = MappingProxyType({name: SKILLS[name] for name in manifest.skills})
+        self.observes = (
+            keys.JOINT_POSITION, keys.JOINT_VELOCITY, keys.GRIPPER_OPENING, keys.TOOL_POSE, keys.TIME,
+            *map(keys.image_key, self._cameras),
+        )
+        self.confidence, self._now_s = 1.0, 0.0
+        self._points: dict[str, CameraPoint] = {}
+        self.reset(0)
+
+    def describe(self) -> dict[str, Any]:
+        """What drives, for logs: where it comes from and how it was trained, plain types."""
+        made = self._manifest
+        return {**self._about, "architecture": made.architecture, "layout": str(made.layout), "execute": self._execute,
+                "device": self._device, "seed": self._seed}
+
+    def reset(self, epoch: int) -> None:
+        """See `Policy`."""
+        self._epoch, self._request = epoch, 0
+
+    def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
+        """The next chunk.
+
+        Raises:
+            UnknownName: it was not taught that skill, or the subgoal points through a camera that is not there.
+            InvalidObservation: a key is missing, of the wrong shape or not finite.
+            InvalidAction: the network's answer is not finite.
+            SkillFailed: `GRASP_FAILED` when it is done picking up and its hand is empty.
+        """
+        skill_named(subgoal.skill, self.skills)
+        keys.validate(observation, self._spec)
+        q, opening, tool = senses.proprioception(observation)
+        answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
+        actions = answer.actions[0].float().cpu().numpy()
+        remaining = float(answer.remaining[0])
+        if not (np.isfinite(actions).all() and np.isfinite(remaining)):
+            raise InvalidAction("the learned policy's answer is not finite: its weights are damaged")
+        self.confidence = float(answer.confidence[0])
+        made = self._manifest
+        left = round(remaining * made.horizon * made.stride)
+        final = left <= self._execute
+        if final and subgoal.skill == "pick" and opening < EMPTY:
+            raise SkillFailed(FailureCode.GRASP_FAILED, f"{subgoal}: done, and the hand is empty ({opening:.3f} open)")
+        rows = every_step(made.action.restored(actions), made.stride)[: max(1, left) if final else self._execute]
+        chunk = ActionChunk(
+            self._decoder.decode(rows, q, tool), self._spec.dt_s, float(observation[keys.TIME][0]), self._epoch,
+            self._request, final=final, phase=subgoal.skill,
+        )
+        self._request += 1
+        return chunk
+
+    def _generator(self, observation: Observation) -> torch.Generator:
+        moment = round(abs(float(observation[keys.TIME][0])) * 1e6)
+        seeds = np.random.SeedSequence((self._seed, moment, self._request)).generate_state(2)
+        return torch.Generator().manual_seed(int(seeds[0]) << 31 | int(seeds[1]) >> 1)
+
+    def _sensed(self, observation: Observation, subgoal: Subgoal) -> Senses:
+        q, opening, tool = senses.proprioception(observation)
+        said = senses.words_of(subgoal)
+        aim = self._aim(subgoal, " ".join(said), q, float(observation[keys.TIME][0]))
+        pictures = {camera: observation[keys.image_key(camera)] for camera in self._cameras}
+        seen = self._eyes.see(pictures, q, tool, aim)
+        state = self._manifest.state.normalised(senses.state(q, np.float64(opening), tool, aim))
+        words = senses.indices(said, self._words)
+        told = Senses(
+            tuple(torch.from_numpy(one).permute(2, 0, 1)[None].float() / 255 for one in seen),
+            torch.from_numpy(state)[None], torch.tensor([self._manifest.skills.index(subgoal.skill)]),
+            torch.from_numpy(words)[None],
+        )
+        return told.to(self._device)
+
+    def _aim(self, subgoal: Subgoal, said: str, q: np.ndarray, now_s: float) -> np.ndarray:
+        """(3,) where the subgoal's point is, or was when the same words last had one; NaN when they never had."""
+        if now_s < self._now_s:
+            self._points.clear()
+        self._now_s = now_s
+        point = senses.point_of(subgoal)
+        if point is not None:
+            self._points[said] = point
+        else:
+            point = self._points.get(said)
+        if point is None:
+            return senses.NOWHERE
+        camera = self._spec.camera(point.camera)
+        return senses.on_plane(point, camera, self._eyes.pose(point.camera, q))
+
+
+def every_step(actions: np.ndarray, stride: int) -> np.ndarray:
+    """(K * stride, a) points for every control step, on straight lines between those (K, a) at every so many steps.
+
+    All but the opening begin at 0, where the arm is now.
+    """
+    first = np.zeros((1, actions.shape[1]))
+    first[0, -1] = actions[0, -1]
+    knots = np.concatenate([first, actions])
+    at = np.arange(1, len(actions) * stride + 1) / stride
+    before = np.minimum(at.astype(int), len(actions) - 1)
+    share = (at - before)[:, None]
+    return (1 - share) * knots[before] + share * knots[before + 1]

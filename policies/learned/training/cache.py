@@ -1,0 +1,184 @@
+"""Frames decoded once: what a network sees of every episode, in files that are mapped into memory.
+
+A folder for each episode, named by the digest of the episode and of what is cached of it, so that nothing stale is ever
+read; a folder that is not whole has another name. Random access costs a copy of a few kilobytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tandem.bridge.contract import BodySpec, UnusableDataset
+from tandem.bridge.datasets import open_dataset
+from tandem.policies.learned import senses
+from tandem.policies.learned.eyes import Eyes, Window
+from tandem.policies.learned.training.episodes import Episode, Shown, Stretch, read_log, read_trajectory
+from tandem.policies.motion.kinematics import Arm
+
+FORMAT = 2
+_NUMBERS = ("actions", "tools", "q", "opening", "tool", "aim", "step", "stretch", "ends")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An episode: the log, or a dataset's folder and the number of the episode in it; and its digest."""
+
+    path: Path
+    episode: int | None
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cached:
+    """One episode in the cache.
+
+    Attributes:
+        source: its name.
+        spec: of the body, plain types.
+        skills: of each stretch.
+        words: of each stretch.
+        actions: (T, n + 1) what the demonstrator wanted.
+        tools: (T, 7) poses of the tool where these lead.
+        q: (F, n) of each frame.
+        opening: (F,).
+        tool: (F, 7).
+        aim: (F, 3) NaN without a point.
+        step: (F,) the control step that the frame precedes.
+        stretch: (F,) which stretch it belongs to.
+        ends: (S,) control step behind the last of each stretch.
+        frames: for each window uint8 (F, h, w, 3), margins included.
+    """
+
+    source: str
+    spec: dict
+    skills: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+    actions: np.ndarray
+    tools: np.ndarray
+    q: np.ndarray
+    opening: np.ndarray
+    tool: np.ndarray
+    aim: np.ndarray
+    step: np.ndarray
+    stretch: np.ndarray
+    ends: np.ndarray
+    frames: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+class Cache:
+    """See the module.
+
+    Args:
+        folder: of the cache; made if it is not there.
+        windows: what is cut out of the pictures.
+        skill: what the episodes of a dataset in others' formats show; logs say it themselves.
+    """
+
+    def __init__(self, folder: Path, windows: Sequence[Window], skill: str = "pick"):
+        self._folder, self._windows, self._skill = folder, tuple(windows), skill
+        plain = json.dumps([FORMAT, [window.to_dict() for window in windows]], sort_keys=True)
+        self._what = hashlib.sha256(plain.encode()).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def fill(self, sources: Iterable[Source], say: Callable[[str], None] = lambda words: None) -> Iterator[Cached]:
+        """Each episode that holds a lesson, decoded if it is not there yet."""
+        for source in sources:
+            place = self._folder / f"{source.digest[:16]}-{self._what}"
+            if not place.is_dir():
+                say(source.path.name)
+                self._write(place, source)
+            if len(cached := read(place)):
+                yield cached
+
+    def _write(self, place: Path, source: Source) -> None:
+        draft = place.with_name(f"{place.name}.part")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir()
+        if source.episode is None:
+            episode, shown = read_log(source.path)
+        else:
+            episode, shown = read_trajectory(open_dataset(source.path).episode(source.episode), self._skill)
+        _write(draft, source, episode, shown, self._windows)
+        draft.rename(place)
+
+
+def sources_of(path: Path) -> list[Source]:
+    """The episodes of a log, a folder of logs (or of demonstrations), or a dataset in LeRobot's format, in order.
+
+    Raises `UnusableDataset` when there is none.
+    """
+    if path.is_dir() and (path / "meta" / "info.json").is_file():
+        told = hashlib.sha256((path / "meta" / "info.json").read_bytes()).hexdigest()
+        numbers = range(len(open_dataset(path)))
+        return [Source(path, k, hashlib.sha256(f"{told} {k}".encode()).hexdigest()) for k in numbers]
+    logs = [path] if path.is_file() else sorted(log for log in path.rglob("*.mcap") if "unfinished" not in log.parts)
+    if not logs:
+        raise UnusableDataset(f"{path} holds no episode logs (*.mcap) and no dataset: name a folder of collect.py")
+    return [Source(log, None, _digest(log)) for log in logs]
+
+
+def read(place: Path) -> Cached:
+    """One episode of the cache."""
+    about = json.loads((place / "about.json").read_text(encoding="utf-8"))
+    with np.load(place / "numbers.npz", allow_pickle=False) as numbers:
+        loaded = {name: numbers[name] for name in _NUMBERS}
+    count = about["windows"] if len(loaded["step"]) else 0
+    frames = tuple(np.load(place / f"window-{k}.npy", mmap_mode="r", allow_pickle=False) for k in range(count))
+    return Cached(
+        about["source"], about["spec"], tuple(about["skills"]), tuple(map(tuple, about["words"])), **loaded,
+        frames=frames,
+    )
+
+
+def _write(
+    draft: Path, source: Source, episode: Episode, shown: Iterable[Shown], windows: tuple[Window, ...]
+) -> None:
+    arm = Arm(episode.spec)
+    eyes = Eyes(episode.spec, arm, windows)
+    rows: dict[str, list] = {name: [] for name in ("q", "opening", "tool", "aim", "step", "stretch")}
+    seen: list[list[np.ndarray]] = [[] for _ in windows]
+    for step, pictures in shown:
+        number = next((k for k, one in enumerate(episode.stretches) if one.first <= step < one.end), None)
+        if number is None:
+            continue
+        q, tool = episode.q[step], episode.tool[step]
+        aim = _aim(episode.spec, eyes, episode.stretches[number], q)
+        for kept, one in zip(seen, eyes.see(pictures, q, tool, aim, margins=True), strict=True):
+            kept.append(one)
+        values = (q, episode.opening[step], tool, aim, step, number)
+        for name, value in zip(rows, values, strict=True):
+            rows[name].append(value)
+    for k, kept in enumerate(seen):
+        if kept:
+            np.save(draft / f"window-{k}.npy", np.array(kept), allow_pickle=False)
+    ends = np.array([stretch.end for stretch in episode.stretches], int)
+    numbers = {name: np.array(values) for name, values in rows.items()}
+    np.savez(draft / "numbers.npz", actions=episode.actions, tools=episode.tools(arm), ends=ends, **numbers)
+    about = {
+        "source": source.path.name, "digest": source.digest, "windows": len(windows), "spec": episode.spec.to_dict(),
+        "skills": [stretch.subgoal.skill for stretch in episode.stretches],
+        "words": [senses.words_of(stretch.subgoal) for stretch in episode.stretches],
+    }
+    (draft / "about.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def _aim(spec: BodySpec, eyes: Eyes, stretch: Stretch, q: np.ndarray) -> np.ndarray:
+    point = senses.point_of(stretch.subgoal)
+    if point is None:
+        return senses.NOWHERE
+    return senses.on_plane(point, spec.camera(point.camera), eyes.pose(point.camera, q))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,130 @@
+"""A learned policy as an executor and an agent meet it."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tandem.bridge.conformance import check_policy
+from tandem.bridge.contract import CameraPoint, FailureCode, InvalidAction, SkillFailed, Subgoal, UnknownName
+from tandem.policies.hybrid import HybridPolicy
+from tandem.policies.learned import LearnedPolicy
+from tandem.policies.learned.layouts import Layout
+from tandem.policies.learned.network import Answer
+from tandem.policies.motion import MotionPolicy
+from tandem.policies.motion.kinematics import Arm
+from tandem.policies.motion.targets import DepthTargets
+
+POINT = CameraPoint("front", 300, 250)
+PICK = Subgoal("pick", {"object": "red cube", "point": POINT})
+PLACE = Subgoal("place", {"target": "blue bin"})
+
+
+class Scripted(nn.Module):
+    """Answers what it is told to, and remembers what it was shown."""
+
+    def __init__(self, manifest, remaining=1.0, action=0.0):
+        super().__init__()
+        self.shapes, self.remaining, self.action, self.told = manifest.shapes, remaining, action, []
+
+    def answer(self, told, generator):
+        self.told.append(told)
+        actions = torch.full((1, self.shapes.horizon, self.shapes.action), self.action)
+        return Answer(actions, torch.tensor([self.remaining]), torch.tensor([0.25]))
+
+
+@pytest.fixture
+def spec(spec_of):
+    return spec_of("panda")
+
+
+@pytest.fixture
+def scripted(made, spec):
+    def make(**answers):
+        manifest = made(spec)[0]
+        network = Scripted(manifest, **answers)
+        return LearnedPolicy(spec, manifest, network, execute=4), network
+
+    return make
+
+
+@pytest.fixture
+def observation(spec, seen):
+    return seen(spec, Arm(spec))
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_it_conforms(made, spec, observation, layout):
+    manifest, network = made(spec, layout=layout)
+    check_policy(lambda: LearnedPolicy(spec, manifest, network, execute=4), spec, observation, [PICK, PLACE])
+
+
+def test_the_same_seed_and_call_give_the_same_to_the_bit(made, spec, observation):
+    def chunks(seed):
+        policy = LearnedPolicy(spec, *made(spec), execute=4, seed=seed)
+        policy.reset(3)
+        return np.concatenate([policy.infer(observation, PICK).actions for _ in range(2)])
+
+    assert np.array_equal(chunks(0), chunks(0))
+    assert not np.array_equal(chunks(0), chunks(1))
+
+
+def test_it_looks_again_after_a_few_actions_and_ends_with_the_subgoal(scripted, observation):
+    policy, _ = scripted()
+    chunk = policy.infer(observation, PICK)
+    assert (len(chunk), chunk.final, chunk.phase, policy.confidence) == (4, False, "pick", 0.25)
+    last = scripted(remaining=0.4)[0].infer(observation, PICK)
+    assert (len(last), last.final) == (3, True)
+    assert len(scripted(remaining=0.0)[0].infer(observation, PICK)) == 1
+
+
+def test_done_with_an_empty_hand_is_no_grasp(scripted, spec, seen):
+    empty = seen(spec, Arm(spec), opening=0.01)
+    with pytest.raises(SkillFailed) as failed:
+        scripted(remaining=0.1)[0].infer(empty, PICK)
+    assert failed.value.code is FailureCode.GRASP_FAILED
+    assert scripted(remaining=0.1)[0].infer(empty, PLACE).final
+
+
+def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observation):
+    policy, network = scripted()
+    bare = Subgoal("pick", {"object": "red cube"})
+    for subgoal in (bare, PICK, bare, PLACE):
+        policy.infer(observation, subgoal)
+    known = [float(told.state[0, -7]) for told in network.told]
+    assert known == [0.0, 1.0, 1.0, 0.0]
+    policy.infer({**observation, "time": np.array([0.0])}, bare)
+    assert float(network.told[-1].state[0, -7]) == 0.0
+
+
+def test_words_and_skills_reach_the_network_as_they_are_numbered(scripted, observation):
+    policy, network = scripted()
+    policy.infer(observation, Subgoal("place", {"object": "Red ball", "target": "blue bin"}))
+    told = network.told[0]
+    assert told.skill.tolist() == [1]
+    assert told.words[0, :6].tolist() == [2, 1, 4, 5, 0, 0]  # red, unknown, blue, bin
+
+
+def test_what_is_not_finite_moves_nothing(scripted, observation):
+    with pytest.raises(InvalidAction, match="not finite"):
+        scripted(action=float("nan"))[0].infer(observation, PICK)
+
+
+def test_it_refuses_what_it_was_not_taught(scripted, observation):
+    with pytest.raises(UnknownName, match="push"):
+        scripted()[0].infer(observation, Subgoal("push", {"object": "a", "target": "b"}))
+    with pytest.raises(UnknownName, match="camera"):
+        scripted()[0].infer(observation, Subgoal("pick", {"object": "a", "point": CameraPoint("side", 1, 1)}))
+
+
+def test_motion_takes_over_where_it_is_not_sure(scripted, spec, observation):
+    told = []
+    hybrid = HybridPolicy(scripted()[0], MotionPolicy(spec, DepthTargets(spec)))
+    hybrid.listen(told.append)
+    hybrid.reset(1)
+    with contextlib.suppress(SkillFailed):  # the pictures are noise: motion may find nothing in them
+        hybrid.infer(observation, PICK)
+    assert "LearnedPolicy" in told[0].message
+    assert "0.25" in told[0].message
