@@ -23,6 +23,7 @@ from torch.nn import functional
 from tandem.bridge.contract import InvalidOption
 from tandem.policies.learned.dropout import KEEP, Dropout
 from tandem.policies.learned.network import Answer, Lesson, Senses, Shapes
+from tandem.policies.learned.packing import Linear
 from tandem.policies.learned.resnet import COARSER, Trunk
 
 _LEFT_WEIGHT = 0.2
@@ -189,7 +190,7 @@ class Layer(nn.Module):
         super().__init__()
         dim, self.heads = config.dim, config.heads
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
-        self.wide, self.narrow = nn.Linear(dim, config.feedforward), nn.Linear(config.feedforward, dim)
+        self.wide, self.narrow = Linear(dim, config.feedforward), Linear(config.feedforward, dim)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
         for part in (self.query, self.key, self.value, self.out, self.wide, self.narrow):
             nn.init.xavier_uniform_(part.weight)
@@ -205,7 +206,8 @@ class Layer(nn.Module):
             drop: what is left out while learning.
         """
         x = self.norms[0](x + drop(self._ask(x + x_places, there + there_places, there, drop)))
-        return self.norms[1](x + drop(self.narrow(drop.rectified(self.wide(x)))))
+        wide = drop.rectified(self.wide(x)) if drop.share else self.wide(x, rectify=True)
+        return self.norms[1](x + drop(self.narrow(wide)))
 
     def _ask(self, queries: Tensor, keys: Tensor, values: Tensor, drop: Dropout) -> Tensor:
         asked = (self.query(queries), self.key(keys), self.value(values))

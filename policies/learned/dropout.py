@@ -27,13 +27,15 @@ class Dropout:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Of any shape, as is the result."""
-        if not self.share or x.device.type != "cpu":
+        if not self.share:
+            return x
+        if x.device.type != "cpu":
             return functional.dropout(x, self.share)
         return _Dropped.apply(x, self._kept(x), 1 / (1 - self.share))
 
     def rectified(self, x: Tensor) -> Tensor:
         """The same of what is positive in x, zeros for the rest; x may be overwritten."""
-        if not self.share or x.device.type != "cpu":
+        if x.device.type != "cpu" or not self.share:
             return self(functional.relu(x))
         return _Rectified.apply(x, self._kept(x), 1 / (1 - self.share))
 

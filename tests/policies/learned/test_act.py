@@ -15,7 +15,6 @@ from tandem.policies.learned.resnet import Trunk
 
 SMALL = ActConfig(dim=32, heads=4, feedforward=48, reading=2, styling=3, latent=6, widths=(8, 16, 16, 24), word=4)
 SHAPES = Shapes(horizon=7, action=5, state=9, pictures=((64, 96), (40, 40), (64, 96)), skills=3, words=11, length=4)
-DOWN = (2, 4, 6)  # blocks that make the grid coarser
 
 
 def senses(count, shapes=SHAPES, seed=0):
@@ -153,7 +152,7 @@ def test_weights_of_another_trunk_are_refused():
     with pytest.raises(ModelUnusable, match="not torchvision's resnet18"):
         Trunk().load_torchvision(weights)
     del weights["layer4.1.bn2.bias"]
-    with pytest.raises(ModelUnusable, match="layer4.1.bn2.bias"):
+    with pytest.raises(ModelUnusable, match=r"layer4\.1\.bn2\.bias"):
         Trunk((8, 16, 24, 32)).load_torchvision(weights)
 
 
@@ -168,9 +167,10 @@ def test_dropout_leaves_out_its_share_and_learns_through_the_rest():
         (gradient,) = torch.autograd.grad(found.sum(), x)
         assert torch.allclose(gradient, kept / 0.7)
         column = kept.double().sum(0) / possible.sum(0)
-        assert float(column.max()) < 0.9 and float(column.min()) > 0.5
-    again = Dropout(0.3, torch.Generator().manual_seed(0))
-    assert torch.equal(drop(x) != again(x), (drop(x) != 0) != (drop(x) != 0)) or True
+        assert 0.5 < float(column.min()) < float(column.max()) < 0.9
+    one, same, other = (Dropout(0.3, torch.Generator().manual_seed(seed))(x) for seed in (3, 3, 4))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
 
 
 def test_more_samples_say_how_sure_it_is():
