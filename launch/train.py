@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 from rich.console import Console
@@ -39,7 +39,7 @@ class Options:
     """Settings of the network that are not its defaults, as JSON, such as '{"dim": 256}'."""
     layout: Literal["tool", "joint"] = "tool"
     """What the numbers of a point are: tool (where the tool goes, seen from where it is), joint (joints)."""
-    horizon: int = 10
+    horizon: int = 8
     """Points of a chunk."""
     stride: int = 2
     """Control steps from one point to the next."""
@@ -47,7 +47,7 @@ class Options:
     """Where decoded frames are kept, mapped into memory."""
     skill: str = "pick"
     """What the episodes of a dataset show; logs say it themselves."""
-    steps: int = 6000
+    steps: int = 3000
     """Optimiser steps."""
     batch: int = 64
     """Samples of a step, on each GPU."""
@@ -71,12 +71,16 @@ class Options:
     def __post_init__(self):
         if min(self.horizon, self.stride, self.steps, self.batch, self.threads) < 1 or not self.rate > 0:
             raise InvalidOption("--horizon, --stride, --steps, --batch, --threads and --rate must be positive")
-        try:
-            object.__setattr__(self, "given", dict(json.loads(self.settings)))
-        except (ValueError, TypeError) as reason:
-            raise InvalidOption(f"--settings is no JSON object: {reason}") from reason
+        if not isinstance(self.given, dict):
+            raise InvalidOption(f"--settings is no JSON object: {self.settings}")
 
-    given: tyro.conf.Suppress[dict] = field(default_factory=dict, init=False)
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings of the network."""
+        try:
+            return json.loads(self.settings)
+        except ValueError as reason:
+            raise InvalidOption(f"--settings is no JSON object: {reason}") from reason
 
 
 def main(options: Options) -> int:

@@ -54,7 +54,7 @@ class _Between(nn.Module):
         noise = torch.randn(network.shapes.horizon, network.shapes.action, generator=generator).to(sensed)
 
         def velocity(noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-            return network.velocity(noisy[None], times[-1:], sensed)[0]
+            return network.velocity(noisy[None], times[None], sensed)[0]
 
         chunk = self.draw(velocity, noise * network.config.noise, network.config.steps)
         return Answer(chunk[None], left, torch.ones_like(left))
@@ -75,7 +75,7 @@ class LearnedFlow:
         InvalidOption: the network has no velocity field; and what `LearnedPolicy` raises.
     """
 
-    privileged, trained_prefix = False, 0
+    privileged = False
 
     def __init__(
         self, spec: BodySpec, manifest: Manifest, network: nn.Module, *, execute: int = 8, device: str = "cpu",
@@ -89,6 +89,7 @@ class LearnedFlow:
         self._decoder = Decoder(manifest.layout, spec, self._arm)
         self.skills: Mapping[str, SkillSpec] = self._policy.skills
         self.horizon, self.stride = manifest.horizon * manifest.stride, manifest.stride
+        self.trained_prefix = min(network.config.prefix, manifest.horizon - 1)
 
     @property
     def confidence(self) -> float:
@@ -122,6 +123,8 @@ class LearnedFlow:
             self._between.draw = None
 
     def _whole(self, chunk: ActionChunk, observation: Observation) -> ActionChunk:
+        if self._policy.reflex:
+            return chunk
         answer, scale = self._between.answer_given, self._manifest.action
         if round(float(answer.remaining[0]) * self.horizon) <= self._execute:
             return chunk

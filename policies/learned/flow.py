@@ -2,9 +2,11 @@
 
 With flow time t from 0 (noise) to 1 (actions), x = (1 - t) noise + t actions has the velocity actions - noise; the
 network learns its mean given x, t and what was sensed (Lipman et al. 2023, arXiv 2210.02747), as action experts do
-(pi0, arXiv 2410.24164). What was sensed is read once for all steps: each window by a small convolutional network whose
-features say where they are (spatial softmax, Finn et al. 2016) and how the window looks, then a transformer over these,
-the measurements, the skill and the words. Flow time enters by adaptive layer norms (Peebles and Xie 2023).
+(pi0, arXiv 2410.24164). Half of the chunks are learned with their first points given, free of noise and at time 1, so
+that a chunk can go on from actions that are on their way (Black et al. 2025, arXiv 2512.05964). What was sensed is
+read once for all steps: each window by a small convolutional network whose features say where they are (spatial
+softmax, Finn et al. 2016) and how the window looks, then a transformer over these, the measurements, the skill and the
+words. Flow time enters by adaptive layer norms (Peebles and Xie 2023).
 """
 
 from __future__ import annotations
@@ -39,26 +41,31 @@ class FlowConfig:
         samples: chunks that are drawn; how far they lie apart says how sure the policy is.
         noise: deviation of the noise that drawing begins with; below 1 it keeps to what is likely.
         spread: normalised deviation between samples at which confidence is one half.
+        prefix: most points that are given, free of noise, in what it learns from; 0 for none.
     """
 
-    dim: int = 160
+    dim: int = 128
     heads: int = 4
     reading: int = 2
     writing: int = 3
-    channels: tuple[int, ...] = (24, 48, 64)
+    channels: tuple[int, ...] = (16, 32, 64)
     glance: int = 8
-    draws: int = 4
+    draws: int = 2
     steps: int = 5
     samples: int = 3
     noise: float = 0.5
     spread: float = 0.5
+    prefix: int = 3
 
     def __post_init__(self):
         object.__setattr__(self, "channels", tuple(self.channels))
         if self.dim % (2 * self.heads) or min(self.draws, self.steps, self.samples, *self.channels) < 1:
             raise InvalidOption(f"dim is a multiple of twice the heads and all counts are at least 1: {self}")
-        if not (self.noise >= 0 and self.spread > 0):
-            raise InvalidOption(f"noise is not negative and spread positive, got {self.noise} and {self.spread}")
+        if not (self.noise >= 0 and self.spread > 0 and self.prefix >= 0):
+            raise InvalidOption(
+                f"noise and prefix are not negative and spread is positive, got {self.noise}, {self.prefix} and "
+                f"{self.spread}"
+            )
 
 
 class Flow(nn.Module):
@@ -102,8 +109,8 @@ class Flow(nn.Module):
         return self.end(sensed[:, 0])[:, 0]
 
     def velocity(self, noisy: Tensor, times: Tensor, sensed: Tensor) -> Tensor:
-        """(B, K, a) at noisy actions (B, K, a) and flow times (B,)."""
-        when = self.time(waves(times, self.config.dim))
+        """(B, K, a) at noisy actions (B, K, a) and flow times (B,), or (B, K) where each point has its own."""
+        when = self.time(waves(times if times.ndim == 2 else times[:, None], self.config.dim))
         x = self.action_in(noisy) + self.places
         for layer in self.writers:
             x = layer(x, when, sensed)
@@ -130,17 +137,26 @@ class Flow(nn.Module):
         left = functional.binary_cross_entropy_with_logits(self.left(sensed), lesson.remaining)
         actions = actions.repeat_interleave(draws, 0)
         noise = torch.randn(actions.shape, generator=generator).to(actions)
-        times = torch.rand(len(actions), generator=generator).to(actions)
-        t = times[:, None, None]
+        times = torch.rand(len(actions), 1, generator=generator).to(actions).expand(actions.shape[:2])
+        given = self._given(len(actions), generator).to(actions.device)
+        times = torch.where(given, 1.0, times)
+        t = times[..., None]
         found = self.velocity((1 - t) * noise + t * actions, times, sensed.repeat_interleave(draws, 0))
-        flow = (found - (actions - noise)).square().mean()
+        flow = (found - (actions - noise))[~given].square().mean()
         return flow + _LEFT_WEIGHT * left, {"flow": flow.detach(), "left": left.detach()}
+
+    def _given(self, count: int, generator: Generator) -> Tensor:
+        """(count, K) which points are given: none in half of the chunks, else the first few."""
+        longest = min(self.config.prefix, self.shapes.horizon - 1)
+        few = torch.randint(1, longest + 1, (count,), generator=generator) if longest else torch.zeros(count)
+        few = few * torch.randint(0, 2, (count,), generator=generator)
+        return torch.arange(self.shapes.horizon) < few[:, None]
 
 
 def waves(times: Tensor, dim: int) -> Tensor:
-    """(B, dim) sines and cosines of flow times (B,)."""
+    """(..., dim) sines and cosines of flow times (...)."""
     rates = torch.exp(torch.linspace(0.0, math.log(100.0), dim // 2, device=times.device, dtype=times.dtype))
-    angles = 2 * times[:, None] * rates
+    angles = 2 * times[..., None] * rates
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
@@ -225,8 +241,8 @@ class Writer(nn.Module):
         nn.init.zeros_(self.adapt.bias)
 
     def forward(self, x: Tensor, when: Tensor, sensed: Tensor) -> Tensor:
-        """(B, K, dim) given the embedding of time (B, dim) and what was sensed (B, N, dim)."""
-        a, b, c, d, e, f = self.adapt(when)[:, None].chunk(6, -1)
+        """(B, K, dim) given the embedding of time (B, K or 1, dim) and what was sensed (B, N, dim)."""
+        a, b, c, d, e, f = self.adapt(when).chunk(6, -1)
         normed = self.norms[0](x) * (1 + a) + b
         x = x + self.own(normed, normed)
         x = x + self.sensed(self.norms[1](x) * (1 + c) + d, sensed)

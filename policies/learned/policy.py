@@ -1,7 +1,8 @@
 """A learned policy: senses in, a chunk out, until its network says that the subgoal is done.
 
 It acts on what it sees now. All that it remembers within an episode is where a plan pointed: a subgoal that names a
-thing without a point means the one pointed at before.
+thing without a point means the one pointed at before. Of the hand it believes what was measured: fingers that met hold
+nothing, which ends a subgoal with its reason, and picking up begins with an open hand.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from tandem.policies.learned.network import Network, Senses
 from tandem.policies.motion.kinematics import Arm
 
 EMPTY = 0.035  # a hand that is closed further than this holds nothing
+_OPEN, _OPENING_STEPS = 0.8, 8
+_LOST = {"pick": FailureCode.GRASP_FAILED, "place": FailureCode.OBJECT_LOST}
 
 
 class LearnedPolicy:
@@ -55,6 +58,7 @@ class LearnedPolicy:
         skills: those that it was taught.
         observes: what it reads of an observation.
         confidence: of its last chunk, 0..1.
+        reflex: its last chunk was the opening of the hand, and not the network's.
 
     Raises:
         SpecMismatch: it is made for another body.
@@ -99,7 +103,7 @@ class LearnedPolicy:
 
     def reset(self, epoch: int) -> None:
         """See `Policy`."""
-        self._epoch, self._request = epoch, 0
+        self._epoch, self._request, self.reflex = epoch, 0, False
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """The next chunk.
@@ -108,11 +112,16 @@ class LearnedPolicy:
             UnknownName: it was not taught that skill, or the subgoal points through a camera that is not there.
             InvalidObservation: a key is missing, of the wrong shape or not finite.
             InvalidAction: the network's answer is not finite.
-            SkillFailed: `GRASP_FAILED` when it is done picking up and its hand is empty.
+            SkillFailed: `GRASP_FAILED` or `OBJECT_LOST` when the fingers have met.
         """
         skill_named(subgoal.skill, self.skills)
         keys.validate(observation, self._spec)
         q, opening, tool = senses.proprioception(observation)
+        self.reflex = subgoal.skill == "pick" and self._request == 0 and opening < _OPEN
+        if self.reflex:
+            return self._chunk(np.append(q, 1.0)[None].repeat(_OPENING_STEPS, 0), observation, phase="open")
+        if opening < EMPTY and subgoal.skill in _LOST:
+            raise SkillFailed(_LOST[subgoal.skill], f"{subgoal}: the fingers have met ({opening:.3f} open)")
         answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
         actions = answer.actions[0].float().cpu().numpy()
         remaining = float(answer.remaining[0])
@@ -122,15 +131,16 @@ class LearnedPolicy:
         made = self._manifest
         left = round(remaining * made.horizon * made.stride)
         final = left <= self._execute
-        if final and subgoal.skill == "pick" and opening < EMPTY:
-            raise SkillFailed(FailureCode.GRASP_FAILED, f"{subgoal}: done, and the hand is empty ({opening:.3f} open)")
         rows = every_step(made.action.restored(actions), made.stride)[: max(1, left) if final else self._execute]
-        chunk = ActionChunk(
-            self._decoder.decode(rows, q, tool), self._spec.dt_s, float(observation[keys.TIME][0]), self._epoch,
-            self._request, final=final, phase=subgoal.skill,
-        )
+        return self._chunk(self._decoder.decode(rows, q, tool), observation, phase=subgoal.skill, final=final)
+
+    def _chunk(self, actions: np.ndarray, observation: Observation, *, phase: str, final: bool = False) -> ActionChunk:
+        low, high = self._spec.action.low, self._spec.action.high
         self._request += 1
-        return chunk
+        return ActionChunk(
+            np.clip(actions, low, high), self._spec.dt_s, float(observation[keys.TIME][0]), self._epoch,
+            self._request - 1, final=final, phase=phase,
+        )
 
     def _generator(self, observation: Observation) -> torch.Generator:
         moment = round(abs(float(observation[keys.TIME][0])) * 1e6)

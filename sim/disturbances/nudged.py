@@ -44,7 +44,7 @@ class Nudged(Disturbance):
     def strike(self, truth: Truth) -> str | None:
         """Say so, once."""
         first, self._said = not self._said, True
-        return "the arm is led aside now and then" if first else None
+        return f"the arm is led aside now and then, first at {self._from_s:.2f} s" if first else None
 
     def command(self, action: np.ndarray) -> np.ndarray:
         """The action, aside of which the joints are led, within their range."""

@@ -213,6 +213,17 @@ def test_delayed_carries_out_the_actions_of_some_steps_ago(disturbed, wander):
     assert [event.message for event in events] == ["commands arrive 3 control steps late"]
 
 
+def test_nudged_leads_the_arm_aside_and_lets_it_go_again(disturbed):
+    simulation, _, _ = disturbed("nudged:pause_s=0.5,most_rad=0.05", cameras=())
+    commands = np.array([simulation.step(rest(simulation))[4]["command"] for _ in range(200)])
+    aside = np.abs(commands - rest(simulation))
+    assert (aside[:, -1] == 0).all()
+    assert 0.01 < aside.max() <= 0.05 + 1e-9
+    assert np.abs(np.diff(commands, axis=0)).max() < 0.02
+    assert 20 < (aside.max(1) == 0).sum() < 150
+    assert (np.diff((aside.max(1) == 0).astype(int)) == 1).sum() >= 3
+
+
 @pytest.mark.parametrize("name", DISTURBANCES)
 def test_an_episode_begins_in_the_state_that_it_had_without(disturbed, make_simulation, name):
     simulation, _, _ = disturbed(name)

@@ -46,7 +46,7 @@ class Schedule:
         held_out: samples that are not learned from and looked at with each checkpoint.
     """
 
-    steps: int = 6000
+    steps: int = 3000
     batch: int = 64
     rate: float = 1e-3
     warm: int = 150

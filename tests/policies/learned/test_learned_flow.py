@@ -39,7 +39,7 @@ def observation(spec_of, seen):
 def test_it_gives_whole_chunks_and_has_a_velocity_field(policy, observation):
     one = policy()
     assert isinstance(one, FlowPolicy)
-    assert (one.horizon, one.stride, one.trained_prefix) == (8, 2, 0)
+    assert (one.horizon, one.stride, one.trained_prefix) == (8, 2, 3)
     assert len(one.infer(observation, PICK)) == 8
     assert len(policy(execute=8).infer(observation, PICK)) <= 8
 
@@ -71,7 +71,9 @@ def test_drawing_plainly_is_what_a_network_with_one_sample_does(made, spec_of, o
     assert np.allclose(*(chunk.actions for chunk in chunks), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [*sorted(set(EXECUTORS) - {"rtc"}), "rtc:horizon=4", "rtc:horizon=4,jacobian=full"])
+@pytest.mark.parametrize("name", [
+    *sorted(set(EXECUTORS) - {"rtc"}), "rtc:horizon=4", "rtc:horizon=4,jacobian=full", "rtc:horizon=4,mode=trained",
+])
 def test_every_executor_drives_it(name, policy, observation, spec_of):
     spec = spec_of("panda")
     check_policy(lambda: executor_named(name).around(policy(), spec, Charged()), spec, observation, [PICK])

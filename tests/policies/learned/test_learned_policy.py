@@ -80,12 +80,25 @@ def test_it_looks_again_after_a_few_actions_and_ends_with_the_subgoal(scripted, 
     assert len(scripted(remaining=0.0)[0].infer(observation, PICK)) == 1
 
 
-def test_done_with_an_empty_hand_is_no_grasp(scripted, spec, seen):
-    empty = seen(spec, Arm(spec), opening=0.01)
+@pytest.mark.parametrize(("subgoal", "code"), [(PICK, FailureCode.GRASP_FAILED), (PLACE, FailureCode.OBJECT_LOST)])
+def test_fingers_that_met_hold_nothing(scripted, spec, seen, subgoal, code):
+    policy, empty = scripted()[0], seen(spec, Arm(spec), opening=0.01)
+    policy.infer(seen(spec, Arm(spec)), subgoal)
     with pytest.raises(SkillFailed) as failed:
-        scripted(remaining=0.1)[0].infer(empty, PICK)
-    assert failed.value.code is FailureCode.GRASP_FAILED
-    assert scripted(remaining=0.1)[0].infer(empty, PLACE).final
+        policy.infer(empty, subgoal)
+    assert failed.value.code is code
+
+
+def test_picking_up_begins_with_an_open_hand(scripted, spec, seen):
+    policy, network = scripted()
+    half = seen(spec, Arm(spec), opening=0.5)
+    chunk = policy.infer(half, PICK)
+    assert (chunk.phase, chunk.final, policy.reflex) == ("open", False, True)
+    assert np.allclose(chunk.actions, np.append(spec.home, 1.0))
+    assert not network.told
+    assert policy.infer(half, PICK).phase == "pick"
+    policy.reset(2)
+    assert policy.infer(half, PLACE).phase == "place"
 
 
 def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observation):
