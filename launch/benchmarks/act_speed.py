@@ -109,7 +109,8 @@ def _timed(call: Callable[[], object], count: int, warm: int) -> tuple[list[floa
 
 
 def _senses(count: int) -> Senses:
-    pictures = tuple(torch.rand(count, 3, *size) for size in SHAPES.pictures)
+    """Pictures come as cameras give them, channels last."""
+    pictures = tuple(torch.rand(count, *size, 3).permute(0, 3, 1, 2) for size in SHAPES.pictures)
     return Senses(pictures, torch.rand(count, SHAPES.state), torch.zeros(count, dtype=torch.long),
                   torch.zeros(count, SHAPES.length, dtype=torch.long))
 

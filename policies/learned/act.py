@@ -189,7 +189,7 @@ class Layer(nn.Module):
     def __init__(self, config: ActConfig):
         super().__init__()
         dim, self.heads = config.dim, config.heads
-        self.query, self.key, self.value, self.out = (Linear(dim, dim) for _ in range(4))
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
         self.wide, self.narrow = Linear(dim, config.feedforward), Linear(config.feedforward, dim)
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(2))
         for part in (self.query, self.key, self.value, self.out, self.wide, self.narrow):
