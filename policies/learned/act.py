@@ -148,18 +148,25 @@ class Act(nn.Module):
         return Answer(actions, torch.sigmoid(self.end(sensed[:1, 1]))[0], 1 / (1 + (apart / config.spread) ** 2)[None])
 
     def loss(self, lesson: Lesson, generator: Generator) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """See `Network`: the chunk's absolute error, the styles' divergence, and the error of the end."""
+        """See `Network`: the chunk's absolute error, the styles' divergence, and the error of the end.
+
+        While it does not learn, also the chunk's error by the mean style (`alone`), with which it will drive.
+        """
         told, actions = lesson.senses, lesson.actions
-        drop = Dropout(self.config.dropout, generator) if self.training else KEEP
+        drop = Dropout(self.config.dropout, generator, actions.device.type) if self.training else KEEP
         mean, log_variance = self.style(told.state, actions, drop)
         noise = torch.randn(mean.shape, generator=generator).to(mean)
         latent = mean + torch.exp(0.5 * log_variance) * noise
-        sensed, places = self.read(told, self.looked(told.pictures), latent, drop)
+        seen = self.looked(told.pictures)
+        sensed, places = self.read(told, seen, latent, drop)
         wrong = (self.write(sensed, places, drop) - actions).abs().mean()
         apart = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         left = functional.binary_cross_entropy_with_logits(self.end(sensed[:, 1])[:, 0], lesson.remaining)
         total = wrong + self.config.kl * apart + _LEFT_WEIGHT * left
-        return total, {"wrong": wrong.detach(), "kl": apart.detach(), "left": left.detach()}
+        figures = {"wrong": wrong.detach(), "kl": apart.detach(), "left": left.detach()}
+        if not self.training:
+            figures["alone"] = (self.write(*self.read(told, seen, torch.zeros_like(latent))) - actions).abs().mean()
+        return total, figures
 
 
 class Style(nn.Module):

@@ -19,11 +19,14 @@ class Dropout:
 
     Args:
         share: 0..1, what is left out.
-        generator: of the coins, on the CPU; elsewhere the device's own generator throws them.
+        generator: of the coins, on the CPU; elsewhere PyTorch throws them, seeded by it.
+        device: of what will be given.
     """
 
-    def __init__(self, share: float, generator: Generator | None = None):
+    def __init__(self, share: float, generator: Generator | None = None, device: str = "cpu"):
         self.share, self._generator = share, generator
+        if share and device != "cpu":
+            torch.manual_seed(int(torch.randint(1 << 62, (), generator=generator)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Of any shape, as is the result."""

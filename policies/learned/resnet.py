@@ -121,7 +121,8 @@ class Convolution(nn.Module):
 
 
 def _convolved(x: Tensor, weight: Tensor, bias: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
-    if x.device.type == "cpu" and x.requires_grad and not torch.compiler.is_compiling():
+    plain = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
+    if plain and x.requires_grad:
         return _Convolved.apply(x, weight, bias, stride, padding)
     return functional.conv2d(x, weight, bias, stride, padding)
 
