@@ -156,4 +156,5 @@ def _figures(ours: dict[str, list[tuple[float, float]]], theirs: list[dict]) -> 
             told = {key: median(turn[key] for turn in theirs) for key in ("samples_per_s", "cpu_ms_per_sample")}
             figures |= {f"lerobot_loader_{key}": value for key, value in told.items()}
             figures[f"{name}_read_x_lerobot"] = rate / told["samples_per_s"]
+            figures[f"{name}_read_cpu_x_lerobot"] = told["cpu_ms_per_sample"] * busy_rate / 1e3
     return figures
