@@ -2,6 +2,7 @@
 
     python launch/collect.py --tasks pick_place sort --episodes 200 --workers 2 --out data/demonstrations
     python launch/collect.py --tasks pick_place sort --episodes 200 --workers 2 --out data/demonstrations --resume
+    python launch/collect.py --tasks sort --episodes 50 --learner runs/flow/policy --first-seed 2000000 --out data/more
 
 The arm is led aside now and then, so that the logs also show how to recover: what the demonstrator wanted is their
 action, what was carried out their command. Logs say that they are privileged; what a learner reads of them, pictures
@@ -41,6 +42,8 @@ class Options:
     """Arm: panda, ur5e, so101."""
     difficulty: float = 0.5
     """0 easy .. 1 hard: more objects, more distractors."""
+    learner: str | None = None
+    """Folder of a learned policy that begins each subgoal; the demonstrator goes on from where it has led."""
     disturb: tuple[str, ...] = ("nudged",)
     """What goes wrong on purpose, such as nudged:joint_rad=0.03 or lighting."""
     look_every: int = 3
@@ -59,9 +62,10 @@ def main(options: Options) -> int:
     for task in options.tasks:
         task_named(task)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
+    policy = f"taught:{options.learner}" if options.learner else "demonstrator"
     system = System(
-        planner="scripted", policy="demonstrator", verifier="predicate", robot=options.robot,
-        difficulty=options.difficulty, disturb=options.disturb,
+        planner="scripted", policy=policy, verifier="predicate", robot=options.robot, difficulty=options.difficulty,
+        disturb=options.disturb,
     )
     collection = Evaluation(
         system, options.tasks, options.episodes, options.first_seed, options.out, "all", options.resume,

@@ -225,10 +225,17 @@ class Rig:
             return self._remote
         spec = self.body.spec
         if self._learned is not None:
-            return self._learned.policy(spec, executed=self.system.executor is not None)
+            policy = self._learned.policy(spec, executed=self.system.executor is not None)
+            return self._taught(policy) if self._learned.taught else policy
         look = DepthTargets(spec, second_look=self.system.second_look)
         targets = self._known("the demonstrator") if self.system.policy == "demonstrator" else look
         return MotionPolicy(spec, targets, search_m=self._search_m)
+
+    def _taught(self, learner: Policy) -> Policy:
+        """The demonstrator goes on where the learner has led."""
+        from tandem.policies.learned.taught import TaughtPolicy
+
+        return TaughtPolicy(learner, MotionPolicy(self.body.spec, self._known("the demonstrator")))
 
     def _connect(self) -> RemotePolicy:
         """The policy server that was chosen, compared with the body before anything moves."""

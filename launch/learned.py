@@ -13,22 +13,26 @@ from tandem.policies.hybrid import HybridPolicy
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
 
-HYBRID = "hybrid:"
-FORMS = ("<folder of a learned policy>", f"{HYBRID}<folder>")
+HYBRID, TAUGHT = "hybrid:", "taught:"
+FORMS = ("<folder of a learned policy>", f"{HYBRID}<folder>", f"{TAUGHT}<folder>")
 _MANIFEST = "policy.json"
 
 
 def is_learned(word: str) -> bool:
     """Whether a word stands for a learned policy."""
-    return word.startswith(HYBRID) or (Path(word).expanduser() / _MANIFEST).is_file()
+    return word.startswith((HYBRID, TAUGHT)) or (Path(word).expanduser() / _MANIFEST).is_file()
 
 
 class Learned:
     """A learned policy, from disk.
 
     Args:
-        word: its folder; after "hybrid:" the motion policy takes over where it is not sure, or was not taught.
+        word: its folder; after "hybrid:" the motion policy takes over where it is not sure, or was not taught; after
+            "taught:" the demonstrator goes on where it has led.
         device: auto, cuda, cpu.
+
+    Attributes:
+        taught: it needs a demonstrator.
 
     Raises `ModelUnusable` when there is none, or it is damaged.
     """
@@ -36,7 +40,8 @@ class Learned:
     def __init__(self, word: str, device: str = "auto"):
         from tandem.policies.learned.store import load_network
 
-        self._folder, self._hybrid = Path(word.removeprefix(HYBRID)).expanduser(), word.startswith(HYBRID)
+        self._folder = Path(word.removeprefix(HYBRID).removeprefix(TAUGHT)).expanduser()
+        self._hybrid, self.taught = word.startswith(HYBRID), word.startswith(TAUGHT)
         if not (self._folder / _MANIFEST).is_file():
             raise ModelUnusable(f"{self._folder} holds no learned policy ({_MANIFEST}); make one with launch/train.py")
         self._manifest, self._network = load_network(self._folder)

@@ -2,7 +2,7 @@
 
 It acts on what it sees now. All that it remembers within an episode is where a plan pointed: a subgoal that names a
 thing without a point means the one pointed at before. Of the hand it believes what was measured: fingers that met hold
-nothing, which ends a subgoal with its reason, and picking up begins with an open hand.
+nothing, which ends a subgoal with its reason, and picking up begins with an open hand, a little higher if it was not.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from tandem.bridge.contract import (
 from tandem.bridge.contract import observation as keys
 from tandem.policies.learned import senses
 from tandem.policies.learned.eyes import Eyes
-from tandem.policies.learned.layouts import Decoder
+from tandem.policies.learned.layouts import Decoder, Layout, conjugate, rotate
 from tandem.policies.learned.manifest import Manifest
 from tandem.policies.learned.network import Network, Senses
 from tandem.policies.motion.kinematics import Arm
 
 EMPTY = 0.035  # a hand that is closed further than this holds nothing
-_OPEN, _OPENING_STEPS = 0.8, 8
+_OPEN, _OPENING_STEPS, _RISE_M = 0.8, 10, 0.08
 _LOST = {"pick": FailureCode.GRASP_FAILED, "place": FailureCode.OBJECT_LOST}
 
 
@@ -58,7 +58,7 @@ class LearnedPolicy:
         skills: those that it was taught.
         observes: what it reads of an observation.
         confidence: of its last chunk, 0..1.
-        reflex: its last chunk was the opening of the hand, and not the network's.
+        reflex: its last chunk was to rise and open the hand, and not the network's.
 
     Raises:
         SpecMismatch: it is made for another body.
@@ -83,6 +83,7 @@ class LearnedPolicy:
         self._network = network.to(device).eval()
         arm = Arm(spec)
         self._eyes, self._decoder = Eyes(spec, arm, manifest.windows), Decoder(manifest.layout, spec, arm)
+        self._riser = Decoder(Layout.TOOL, spec, arm)
         self._words = senses.numbered(manifest.words)
         self._cameras = tuple(manifest.body.cameras)
         self._about = dict(about or {})
@@ -119,7 +120,7 @@ class LearnedPolicy:
         q, opening, tool = senses.proprioception(observation)
         self.reflex = subgoal.skill == "pick" and self._request == 0 and opening < _OPEN
         if self.reflex:
-            return self._chunk(np.append(q, 1.0)[None].repeat(_OPENING_STEPS, 0), observation, phase="open")
+            return self._chunk(self._risen(q, tool), observation, phase="open")
         if opening < EMPTY and subgoal.skill in _LOST:
             raise SkillFailed(_LOST[subgoal.skill], f"{subgoal}: the fingers have met ({opening:.3f} open)")
         answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
@@ -133,6 +134,13 @@ class LearnedPolicy:
         final = left <= self._execute
         rows = every_step(made.action.restored(actions), made.stride)[: max(1, left) if final else self._execute]
         return self._chunk(self._decoder.decode(rows, q, tool), observation, phase=subgoal.skill, final=final)
+
+    def _risen(self, q: np.ndarray, tool: np.ndarray) -> np.ndarray:
+        """Straight up, the hand open."""
+        up = rotate(conjugate(tool[3:]), np.array([0.0, 0.0, _RISE_M]))
+        rows = np.zeros((_OPENING_STEPS, Layout.TOOL.size(len(q))))
+        rows[:, :3], rows[:, -1] = np.linspace(0, up, _OPENING_STEPS + 1)[1:], 1.0
+        return self._riser.decode(rows, q, tool)
 
     def _chunk(self, actions: np.ndarray, observation: Observation, *, phase: str, final: bool = False) -> ActionChunk:
         low, high = self._spec.action.low, self._spec.action.high

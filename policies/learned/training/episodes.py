@@ -17,6 +17,7 @@ from tandem.bridge.contract import BodySpec, CameraPoint, EventKind, Subgoal, Un
 from tandem.bridge.datasets.trajectory import Trajectory
 from tandem.bridge.log import LogReader
 from tandem.bridge.log.values import LoggedStep, Measurement
+from tandem.policies.learned.taught import LEARNER
 from tandem.policies.motion.kinematics import Arm
 
 
@@ -98,17 +99,23 @@ def _stretches(log: LogReader, steps: list[LoggedStep]) -> Iterator[Stretch]:
             tries.append((Subgoal.from_dict(event.data["subgoal"]), event.data["failure"] is None))
     rows: dict[int, list[int]] = {}
     for step in steps:
-        rows.setdefault(step.subgoal, []).append(step.index)
+        if step.phase != LEARNER:
+            rows.setdefault(step.subgoal, []).append(step.index)
     begun: int | None = None
     for number, (subgoal, done) in enumerate(tries):
         if number not in rows:
             continue
-        again = number + 1 < len(tries) and _same(subgoal, tries[number + 1][0])
+        again = number + 1 < len(tries) and _same(subgoal, tries[number + 1][0]) and _next(rows, number)
         begun = rows[number][0] if begun is None else begun
         if done:
             yield Stretch(subgoal, begun, rows[number][-1] + 1)
         if done or not again:
             begun = None
+
+
+def _next(rows: Mapping[int, list[int]], number: int) -> bool:
+    """Whether the next try goes on where this one ended: no learner's steps between them."""
+    return number + 1 in rows and rows[number + 1][0] == rows[number][-1] + 1
 
 
 def _same(one: Subgoal, other: Subgoal) -> bool:
