@@ -7,6 +7,7 @@
     python launch/benchmark.py log [--seconds 60] [--json FILE]
     python launch/benchmark.py closed_loop [--planner tiny] [--episodes 100] [--ablations] [--json FILE]
     python launch/benchmark.py executors [--executors open_loop async ...] [--clock charged:200] [--json FILE]
+    python launch/benchmark.py policy [--policy runs/flow/policy] [--json FILE]
 
 With --json, one flat object of figures is written.
 """
@@ -21,6 +22,7 @@ from benchmarks.closed_loop import ClosedLoopBenchmark
 from benchmarks.executors import ExecutorsBenchmark
 from benchmarks.log import LogBenchmark
 from benchmarks.planner import PlannerBenchmark
+from benchmarks.policy import PolicyBenchmark
 from benchmarks.sim import SimBenchmark
 from benchmarks.tasks import TasksBenchmark
 from script import run
@@ -35,6 +37,7 @@ Benchmark = (
     | Annotated[LogBenchmark, tyro.conf.subcommand("log")]
     | Annotated[ClosedLoopBenchmark, tyro.conf.subcommand("closed_loop")]
     | Annotated[ExecutorsBenchmark, tyro.conf.subcommand("executors")]
+    | Annotated[PolicyBenchmark, tyro.conf.subcommand("policy")]
 )
 
 

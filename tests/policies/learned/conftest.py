@@ -1,5 +1,8 @@
 """Small networks with random weights, and what they could see."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,11 +12,16 @@ from tandem.policies.learned.eyes import About, Window
 from tandem.policies.learned.layouts import Layout
 from tandem.policies.learned.manifest import STATE_EXTRA, Body, Manifest, Scale
 
+sys.path.insert(0, str(Path(__file__).parent))  # references of what networks compute are modules of these tests
+
 WINDOWS = (
     Window("front", About.ALL, 40, 30), Window("front", About.POINT, 32, 32, 0.004),
     Window("wrist", About.TOOL, 32, 32),
 )
-SMALL = {"flow": {"dim": 32, "heads": 2, "channels": [8, 8, 8]}}
+SMALL = {
+    "flow": {"dim": 32, "heads": 2, "channels": [8, 8, 8]},
+    "act": {"dim": 32, "heads": 2, "feedforward": 48, "reading": 2, "styling": 2, "latent": 4, "widths": [8, 8, 8, 8]},
+}
 
 
 def manifest_for(spec, architecture="flow", layout=Layout.TOOL, settings=None, horizon=4, stride=2):
