@@ -1,5 +1,7 @@
 """From the word behind --policy to a learned policy: weights are loaded once, each episode has a policy of its own.
 
+A trained policy of Tandem's own goes by its name, such as "flow"; others by their folder.
+
 torch is not imported before a choice needs it.
 """
 
@@ -14,21 +16,28 @@ from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.targets import DepthTargets
 
 HYBRID, TAUGHT = "hybrid:", "taught:"
-FORMS = ("<folder of a learned policy>", f"{HYBRID}<folder>", f"{TAUGHT}<folder>")
+TRAINED = Path(__file__).parent.parent / "policies" / "learned" / "trained"
+SHIPPED = tuple(sorted(folder.name for folder in TRAINED.glob("*/")))
+FORMS = (*SHIPPED, "<folder of a learned policy>", f"{HYBRID}<name or folder>", f"{TAUGHT}<name or folder>")
 _MANIFEST = "policy.json"
 
 
 def is_learned(word: str) -> bool:
     """Whether a word stands for a learned policy."""
-    return word.startswith((HYBRID, TAUGHT)) or (Path(word).expanduser() / _MANIFEST).is_file()
+    return word.startswith((HYBRID, TAUGHT)) or (folder_of(word) / _MANIFEST).is_file()
+
+
+def folder_of(word: str) -> Path:
+    """Where a policy of a name or folder is."""
+    return TRAINED / word if word in SHIPPED else Path(word).expanduser()
 
 
 class Learned:
     """A learned policy, from disk.
 
     Args:
-        word: its folder; after "hybrid:" the motion policy takes over where it is not sure, or was not taught; after
-            "taught:" the demonstrator goes on where it has led.
+        word: its name or folder; after "hybrid:" the motion policy takes over where it is not sure, or was not taught;
+            after "taught:" the demonstrator goes on where it has led.
         device: auto, cuda, cpu.
 
     Attributes:
@@ -40,7 +49,7 @@ class Learned:
     def __init__(self, word: str, device: str = "auto"):
         from tandem.policies.learned.store import load_network
 
-        self._folder = Path(word.removeprefix(HYBRID).removeprefix(TAUGHT)).expanduser()
+        self._folder = folder_of(word.removeprefix(HYBRID).removeprefix(TAUGHT))
         self._hybrid, self.taught = word.startswith(HYBRID), word.startswith(TAUGHT)
         if not (self._folder / _MANIFEST).is_file():
             raise ModelUnusable(f"{self._folder} holds no learned policy ({_MANIFEST}); make one with launch/train.py")

@@ -1,5 +1,5 @@
 """What learned policies cost: ACT and the training cache next to LeRobot's in the same run, the flow policy's latency,
-memory, and what real-time chunking does to jerk at the seams of a trained policy's chunks."""
+memory, what real-time chunking does to jerk at the seams of its chunks, and how long pi0 thinks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from learned import folder_of
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +22,7 @@ ASKED = {
 }
 _LEFT_OUT = {
     "act_infer_x_lerobot": "peer not installed: make peers NAME=lerobot",
-    "rtc_seam_jerk_ratio": "no trained flow policy: give --policy FOLDER (python launch/train.py)",
+    "rtc_seam_jerk_ratio": "no trained flow policy",
 }
 
 
@@ -29,8 +30,9 @@ _LEFT_OUT = {
 class PolicyBenchmark:
     """Speed and memory of learned policies and their training, beside LeRobot's."""
 
-    policy: Path | None = None
-    """A trained flow policy (folder of launch/train.py), for its own latency and for real-time chunking."""
+    policy: str | None = "flow"
+    """A trained flow policy (its name or folder), for its own latency and for real-time chunking; None for an untrained
+    one, without chunking."""
     task: str = "pick_place"
     """Task of the episodes that it drives."""
     seeds: int = 10
@@ -62,25 +64,27 @@ class PolicyBenchmark:
         from benchmarks import flow_speed  # torch comes with it
         from benchmarks.act_speed import ActSpeed
         from benchmarks.cache_speed import CacheSpeed
+        from benchmarks.pi0 import pi0_figures
 
         from tandem.policies.learned.store import load_network
 
-        if self.policy is not None:
-            load_network(self.policy)  # a wrong folder is told before the work, not after it
+        trained = None if self.policy is None else folder_of(self.policy)
+        if trained is not None:
+            load_network(trained)  # a wrong folder is told before the work, not after it
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
         with console.status("policies") as status, tempfile.TemporaryDirectory() as folder:
             figures = ActSpeed(self.inferences, self.steps, self.batch, self.turns).measure(self.peers, status.update)
             reading = CacheSpeed(self.episodes, self.samples, batch=64, batches=40, steps=40, turns=self.turns)
             read, lessons = reading.measure(Path(folder), self.peers, status.update)
             status.update("the flow policy")
-            figures |= read | flow_speed.latency(self.policy, lessons, self.task, self.chunks)
-            if self.policy is not None:
+            figures |= read | flow_speed.latency(trained, lessons, self.task, self.chunks)
+            if trained is not None:
                 status.update("real-time chunking")
-                figures |= flow_speed.chunking(self.policy, self.task, range(60_000, 60_000 + self.seeds))
+                figures |= flow_speed.chunking(trained, self.task, range(60_000, 60_000 + self.seeds))
         figures["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         figures["load_per_core"] = os.getloadavg()[0] / (os.cpu_count() or 1)
         console.print(_table(figures))
-        return figures
+        return figures | pi0_figures(console)
 
 
 def _table(figures: dict[str, float]) -> Table:

@@ -15,12 +15,12 @@ def test_nothing_to_measure_and_no_policy_are_refused(tmp_path):
     with pytest.raises(InvalidOption, match="at least 1"):
         PolicyBenchmark(steps=0)
     with pytest.raises(ModelUnusable):
-        PolicyBenchmark(policy=tmp_path).run()
+        PolicyBenchmark(policy=str(tmp_path)).run()
 
 
 @pytest.mark.slow
 def test_every_figure_is_measured(capsys):
-    figures = PolicyBenchmark(**SMALL, peers=False).run()
+    figures = PolicyBenchmark(policy=None, **SMALL, peers=False).run()
     assert set(ASKED) - BESIDE - TRAINED <= set(figures)
     assert all(value >= 0 for value in figures.values())
     assert "make peers NAME=lerobot" in capsys.readouterr().out
@@ -29,6 +29,6 @@ def test_every_figure_is_measured(capsys):
 @pytest.mark.peer
 @pytest.mark.skipif(python_of("lerobot") is None, reason="make peers NAME=lerobot")
 def test_by_lerobots_weights_it_answers_as_lerobot_does():
-    figures = PolicyBenchmark(**SMALL).run()
+    figures = PolicyBenchmark(policy=None, **SMALL).run()
     assert set(ASKED) - TRAINED <= set(figures)
     assert figures["act_difference"] < 1e-4

@@ -106,7 +106,9 @@ class Training:
         self._schedule, self._folder, self._seed, self._augment = schedule, folder, seed, augment or Augment()
         self._network, self._average = network, deepcopy(network).requires_grad_(False).eval()
         learner = _Learner(network)
-        self._optimiser = torch.optim.AdamW(_groups(network, schedule.decay), lr=schedule.rate, betas=(0.9, 0.98))
+        self._optimiser = torch.optim.AdamW(
+            _groups(network, schedule.decay), lr=schedule.rate, betas=(0.9, 0.98), fused=True
+        )
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         self._load()
