@@ -35,6 +35,7 @@ from tandem.policies.learned.eyes import Eyes
 from tandem.policies.learned.layouts import Decoder, Layout, conjugate, rotate
 from tandem.policies.learned.manifest import Manifest
 from tandem.policies.learned.network import Network, Senses
+from tandem.policies.learned.recovery import Recovery
 from tandem.policies.motion.kinematics import Arm
 
 EMPTY = 0.035  # a hand that is closed further than this holds nothing
@@ -58,7 +59,7 @@ class LearnedPolicy:
         skills: those that it was taught.
         observes: what it reads of an observation.
         confidence: of its last chunk, 0..1.
-        reflex: its last chunk was to rise and open the hand, and not the network's.
+        reflex: its last chunk was to rise and open the hand, or to return to the ready posture, not the network's.
 
     Raises:
         SpecMismatch: it is made for another body.
@@ -83,7 +84,7 @@ class LearnedPolicy:
         self._network = network.to(device).eval()
         arm = Arm(spec)
         self._eyes, self._decoder = Eyes(spec, arm, manifest.windows), Decoder(manifest.layout, spec, arm)
-        self._riser = Decoder(Layout.TOOL, spec, arm)
+        self._riser, self._recovery = Decoder(Layout.TOOL, spec, arm), Recovery(spec)
         self._words = senses.numbered(manifest.words)
         self._cameras = tuple(manifest.body.cameras)
         self._about = dict(about or {})
@@ -118,9 +119,15 @@ class LearnedPolicy:
         skill_named(subgoal.skill, self.skills)
         keys.validate(observation, self._spec)
         q, opening, tool = senses.proprioception(observation)
+        now_s = self._now(observation)
+        if self._request == 0:
+            self._recovery.begin(subgoal.skill, now_s)
         self.reflex = subgoal.skill == "pick" and self._request == 0 and opening < _OPEN
         if self.reflex:
             return self._chunk(self._risen(q, tool), observation, phase="open")
+        self.reflex = self._recovery.due(subgoal.skill, q, now_s)
+        if self.reflex:
+            return self._chunk(self._recovery.way(q, self._execute), observation, phase="return")
         if opening < EMPTY and subgoal.skill in _LOST:
             raise SkillFailed(_LOST[subgoal.skill], f"{subgoal}: the fingers have met ({opening:.3f} open)")
         answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
@@ -133,7 +140,18 @@ class LearnedPolicy:
         left = round(remaining * made.horizon * made.stride)
         final = left <= self._execute
         rows = every_step(made.action.restored(actions), made.stride)[: max(1, left) if final else self._execute]
-        return self._chunk(self._decoder.decode(rows, q, tool), observation, phase=subgoal.skill, final=final)
+        decoded = self._decoder.decode(rows, q, tool)
+        self._recovery.commanded(decoded[:, -1].min(), now_s, final=final)
+        return self._chunk(decoded, observation, phase=subgoal.skill, final=final)
+
+    def _now(self, observation: Observation) -> float:
+        """Body time; where it goes back, another episode has begun."""
+        now_s = float(observation[keys.TIME][0])
+        if now_s < self._now_s:
+            self._points.clear()
+            self._recovery.forget()
+        self._now_s = now_s
+        return now_s
 
     def _risen(self, q: np.ndarray, tool: np.ndarray) -> np.ndarray:
         """Straight up, the hand open."""
@@ -158,7 +176,7 @@ class LearnedPolicy:
     def _sensed(self, observation: Observation, subgoal: Subgoal) -> Senses:
         q, opening, tool = senses.proprioception(observation)
         said = senses.words_of(subgoal)
-        aim = self._aim(subgoal, " ".join(said), q, float(observation[keys.TIME][0]))
+        aim = self._aim(subgoal, " ".join(said), q)
         pictures = {camera: observation[keys.image_key(camera)] for camera in self._cameras}
         seen = self._eyes.see(pictures, q, tool, aim)
         state = self._manifest.state.normalised(senses.state(q, np.float64(opening), tool, aim))
@@ -170,11 +188,8 @@ class LearnedPolicy:
         )
         return told.to(self._device)
 
-    def _aim(self, subgoal: Subgoal, said: str, q: np.ndarray, now_s: float) -> np.ndarray:
+    def _aim(self, subgoal: Subgoal, said: str, q: np.ndarray) -> np.ndarray:
         """(3,) where the subgoal's point is, or was when the same words last had one; NaN when they never had."""
-        if now_s < self._now_s:
-            self._points.clear()
-        self._now_s = now_s
         point = senses.point_of(subgoal)
         if point is not None:
             self._points[said] = point
