@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from tandem.agent.planner.training.chat import IGNORE, Tokens
 from tandem.agent.planner.training.mind import Mind, places_of
+from tandem.agent.planner.training.precision import mixed
 
 STRIDE = 64
 NOTED = 0.5  # weight of the notes, as a mean, beside the answers
@@ -79,7 +80,7 @@ def language_loss(
     rows, columns = torch.nonzero(batch.wanted[:, 1:] != IGNORE, as_tuple=True)
     truth = batch.wanted[rows, columns + 1]
     noting = torch.nonzero(batch.noted != IGNORE, as_tuple=True)
-    with torch.autocast(batch.ids.device.type, dtype=dtype):
+    with mixed(batch.ids.device.type, dtype):
         states = mind(batch.ids, batch.places, batch.codes)
         logits, noted = head(states[rows, columns]).float(), margin(states[noting]).float()
     loss, figures = _loss(logits, truth, batch.soft[rows], numbers, worth), {}

@@ -34,6 +34,7 @@ from tandem.agent.planner.training.eyes import Eyes
 from tandem.agent.planner.training.language import Batch, language_loss
 from tandem.agent.planner.training.loop import Schedule, Training
 from tandem.agent.planner.training.mind import Mind
+from tandem.agent.planner.training.precision import mixed
 from tandem.agent.planner.training.questions import MIX, Writer, language_batches
 from tandem.agent.planner.training.sources import Sources
 from tandem.agent.planner.training.streams import side_by_side
@@ -182,7 +183,7 @@ def _learn_densely(
 
     def loss_of(drawn: Windows) -> tuple[torch.Tensor, dict[str, float]]:
         drawn = drawn.to(shop.device)
-        with torch.autocast(shop.device, dtype=torch.bfloat16):
+        with mixed(shop.device):
             tokens, hidden = eyes(drawn.pictures, drawn.corners)
         return dense_loss(head, tokens, hidden.float(), drawn)
 
@@ -279,7 +280,7 @@ def _remember(shop: Workshop, held: bool, say: Say) -> Path:
                 say(f"looking at pictures: {first}/{shape[0]}")
             decoded = list(pool.map(shards.picture, map(int, chosen[first : first + at_once])))
             pictures = torch.from_numpy(np.stack(decoded)).to(shop.device)
-            with torch.no_grad(), torch.autocast(shop.device, dtype=torch.bfloat16):
+            with torch.no_grad(), mixed(shop.device):
                 seen, _ = eyes(pictures, torch.zeros(len(pictures), 2, dtype=torch.long, device=shop.device))
             codes[first : first + at_once] = seen.float().cpu().numpy()
     codes.flush()
