@@ -6,7 +6,9 @@ import torch
 
 
 def mixed(device: str, dtype: torch.dtype = torch.bfloat16) -> torch.autocast:
-    """Matrix products in a shorter format, but not in bfloat16 on a CPU without it: that takes seven times as long as float32.
+    """Matrix products in a shorter format.
+
+    But not in bfloat16 on a CPU without it: imitated, it takes seven times as long as float32.
 
     Args:
         device: its type, such as "cpu".
