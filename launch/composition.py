@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import learned
 from bodies import body_for
+from learned import FORMS as LEARNED_FORMS
 from learned import Learned, is_learned
 from minds import Choice, check_spec, load_model, settings_of
 from vla import Vla
@@ -84,11 +84,11 @@ class System:
     grammar: bool = True
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
-    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth), the folder of a
-    learned one (python launch/train.py), hybrid:FOLDER (a learned one, and motion where it is not sure), pi0:BASE (a
-    folder or hub id, @REVISION; +ADAPTER for what train.py made of it; #MAP for its keys), or a server's:
-    gr00t:tcp://HOST:PORT, openpi:ws://HOST:PORT, vla-eval:ws://HOST:PORT, each with #MAP for its keys (a name or
-    FILE.toml). A server's token is read from TANDEM_POLICY_TOKEN."""
+    """Policy: motion (camera points lifted through depth), demonstrator (the same from ground truth), flow (learned,
+    from pixels) or the folder of another learned one (python launch/train.py), hybrid:flow or hybrid:FOLDER (a learned
+    one, and motion where it is not sure), pi0:BASE (a folder or hub id, @REVISION; +ADAPTER for what train.py made of
+    it; #MAP for its keys), or a server's: gr00t:tcp://HOST:PORT, openpi:ws://HOST:PORT, vla-eval:ws://HOST:PORT, each
+    with #MAP for its keys (a name or FILE.toml). A server's token is read from TANDEM_POLICY_TOKEN."""
     policy_skills: tuple[str, ...] = ()
     """What a server's policy or a pi0 can do, which neither tells; without it the whole catalogue."""
     policy_done_s: float | None = None
@@ -144,7 +144,7 @@ class System:
             if name not in known:
                 raise UnknownName(kind, name, known)
         if self.policy not in POLICIES and not any(test(self.policy) for test in (is_remote, is_learned, is_vla)):
-            raise UnknownName("policy", self.policy, (*POLICIES, *learned.FORMS, *VLA_FORMS, *FORMS))
+            raise UnknownName("policy", self.policy, (*POLICIES, *LEARNED_FORMS, *VLA_FORMS, *FORMS))
         if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
         if self.body != "sim" and self.clock != "lockstep":
@@ -179,9 +179,13 @@ class Rig:
         self.body, self.truth = self.stage.body, self.stage.truth
         self._clock = clock_named(system.clock)
         self._planner = self.make_planner()
-        self._remote = self._connect() if is_remote(system.policy) else None
-        self._learned = self._load() if is_learned(system.policy) else None
-        self._vla = self._load_vla() if is_vla(system.policy) else None
+        try:  # compared with the body before anything moves
+            self._remote = self._connect() if is_remote(system.policy) else None
+            self._learned = self._load() if is_learned(system.policy) else None
+            self._vla = self._load_vla() if is_vla(system.policy) else None
+        except BaseException:
+            self.stage.close()
+            raise
 
     def run(
         self, seed: int, *, instruction: str | None = None, feasible: bool = True,
@@ -252,41 +256,28 @@ class Rig:
         return TaughtPolicy(learner, MotionPolicy(self.body.spec, self._known("the demonstrator")))
 
     def _connect(self) -> RemotePolicy:
-        """The policy server that was chosen, compared with the body before anything moves."""
+        """The policy server that was chosen."""
         system = self.system
-        try:
-            return remote_policy(
-                system.policy, self.body.spec, timeout_s=system.policy_timeout_s,
-                token=os.environ.get("TANDEM_POLICY_TOKEN"),
-                skills={name: skill_named(name) for name in system.policy_skills} or SKILLS,
-                done_s=system.policy_done_s,
-            )
-        except BaseException:
-            self.stage.close()
-            raise
+        return remote_policy(
+            system.policy, self.body.spec, timeout_s=system.policy_timeout_s,
+            token=os.environ.get("TANDEM_POLICY_TOKEN"),
+            skills={name: skill_named(name) for name in system.policy_skills} or SKILLS, done_s=system.policy_done_s,
+        )
 
     def _load(self) -> Learned:
-        """The learned policy that was chosen, compared with the body before anything moves."""
-        try:
-            found = Learned(self.system.policy, self.system.device)
-            found.check(self.body.spec)
-        except BaseException:
-            self.stage.close()
-            raise
+        """The learned policy that was chosen."""
+        found = Learned(self.system.policy, self.system.device)
+        found.check(self.body.spec)
         return found
 
     def _load_vla(self) -> Vla:
-        """The vision-language-action model that was chosen, compared with the body before anything moves."""
+        """The vision-language-action model that was chosen."""
         system = self.system
-        try:
-            return Vla(
-                system.policy, self.body.spec, done_s=system.policy_done_s, device=system.device, dtype=system.dtype,
-                skills={name: skill_named(name) for name in system.policy_skills} or None, speed=system.policy_speed,
-                statistics=system.policy_statistics, tokenizer=system.policy_tokenizer,
-            )
-        except BaseException:
-            self.stage.close()
-            raise
+        return Vla(
+            system.policy, self.body.spec, done_s=system.policy_done_s, device=system.device, dtype=system.dtype,
+            skills={name: skill_named(name) for name in system.policy_skills} or None, speed=system.policy_speed,
+            statistics=system.policy_statistics, tokenizer=system.policy_tokenizer,
+        )
 
     def introduce(self) -> list[str]:
         """Lines for a person to look over before anything moves: whose body, whose policy, what is called what."""

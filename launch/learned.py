@@ -79,7 +79,8 @@ class Learned:
         """Which weights, and how they were trained; plain types, for manifests."""
         from tandem.policies.learned.store import described
 
-        return {**described(self._folder, self._manifest), "hybrid": self._hybrid, "device": self._device}
+        kind = {"hybrid": self._hybrid, "taught": self.taught}
+        return {**described(self._folder, self._manifest), **kind, "device": self._device}
 
 
 def _device(wanted: str) -> str:

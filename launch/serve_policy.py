@@ -47,8 +47,9 @@ class Options:
     wire: Literal["gr00t", "openpi"] = "gr00t"
     """Whose clients: gr00t (ZeroMQ, N1.5 to N1.7), openpi (websocket)."""
     policy: str = "motion"
-    """Policy: motion (camera points lifted through depth; needs the map tandem, which carries depth), the folder of a
-    learned one, hybrid:FOLDER (a learned one, and motion where it is not sure), or pi0:FOLDER_OR_HUB_ID."""
+    """Policy: motion (camera points lifted through depth; needs the map tandem, which carries depth), flow or the
+    folder of another learned one, hybrid:flow (a learned one, and motion where it is not sure), or
+    pi0:FOLDER_OR_HUB_ID."""
     robot: str = "panda"
     """Arm: panda, ur5e, so101."""
     map: str = "tandem"

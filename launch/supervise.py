@@ -12,6 +12,7 @@ in one.
 
 import sys
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ _LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
-class Reached:
+class Reached(ABC):
     """A controller, and as whom it is reached."""
 
     endpoint: tyro.conf.Positional[str]
@@ -43,8 +44,9 @@ class Reached:
         finally:
             link.close()
 
+    @abstractmethod
     def act(self, link: Link) -> int:
-        raise NotImplementedError
+        """Do it; the exit code."""
 
 
 class Status(Reached):

@@ -9,8 +9,12 @@ from tandem.bridge.contract.errors import MissingDependency
 try:
     from tandem.bridge.checkpoints.digest import digest_of, digests
     from tandem.bridge.checkpoints.files import check_names, weight_files
+    from tandem.bridge.checkpoints.memory import Need, require_room
     from tandem.bridge.checkpoints.source import Source, described, fetch, files_of, locate
 except ModuleNotFoundError as reason:
     raise MissingDependency(f"Python module {reason.name!r}", "pip install 'tandem[vlm]'") from reason
 
-__all__ = ["Source", "check_names", "described", "digest_of", "digests", "fetch", "files_of", "locate", "weight_files"]
+__all__ = [
+    "Need", "Source", "check_names", "described", "digest_of", "digests", "fetch", "files_of", "locate", "require_room",
+    "weight_files",
+]

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from training.frames import apart, cached
 
 from tandem.bridge.contract import BodySpec, InvalidOption, UnusableDataset
 from tandem.bridge.datasets import open_dataset
 from tandem.bridge.log import LogReader
-from tandem.policies.learned.training.cache import Cache, Cached, Source, sources_of
+from tandem.policies.learned.training.cache import Cache, Source, sources_of
 from tandem.policies.learned.training.loop import Schedule
 from tandem.policies.remote.mapping import KeyMap, Told
 from tandem.policies.vla import named, statistics
@@ -68,20 +68,10 @@ def _lessons(
     options: Any, loaded: Loaded, sources: list[Source], spec: BodySpec, keymap: KeyMap, console: Console
 ) -> tuple[Lessons, Lessons | None]:
     cache, config = Cache(options.cache, windows_of(keymap, spec), options.skill), loaded.model.config
-    columns = (TextColumn("frames of"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes, left"),
-               TimeRemainingColumn(), TextColumn("{task.description}"))
-    episodes: list[Cached] = []
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(sources))
-        for source in sources:
-            episodes += cache.fill([source], lambda name: progress.update(task, description=name))
-            progress.advance(task)
+    kept, checked = apart(cached(cache, sources, console), options.hold_out)
     times = (config.time_sampling_beta_alpha, config.time_sampling_beta_beta, config.time_sampling_scale,
              config.time_sampling_offset)
     made = keymap, loaded.reader, config.chunk_size, config.max_action_dim, times
-    aside = [k % options.hold_out == options.hold_out - 1 if options.hold_out else False for k in range(len(episodes))]
-    kept, checked = ([one for one, away in zip(episodes, aside, strict=True) if away is which]
-                     for which in (False, True))
     return Lessons(kept, *made), Lessons(checked, *made) if checked else None
 
 

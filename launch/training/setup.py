@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
+from training.frames import apart, cached
 
 from tandem.bridge.contract import InvalidOption, SpecMismatch
 from tandem.policies.learned.architectures import network_for
@@ -17,7 +17,7 @@ from tandem.policies.learned.eyes import About, Window
 from tandem.policies.learned.layouts import Layout
 from tandem.policies.learned.manifest import Manifest
 from tandem.policies.learned.store import load_network
-from tandem.policies.learned.training.cache import Cache, Cached, sources_of
+from tandem.policies.learned.training.cache import Cache, sources_of
 from tandem.policies.learned.training.lessons import Lessons
 from tandem.policies.learned.training.loop import MANIFEST, Schedule, Training
 
@@ -52,17 +52,7 @@ def prepared(options: Any, console: Console) -> Training:
 def _lessons(options: Any, console: Console) -> tuple[Lessons, Lessons | None]:
     sources = [source for path in options.data for source in sources_of(path)]
     cache = Cache(options.cache, WINDOWS, options.skill)
-    columns = (TextColumn("frames of"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes, left"),
-               TimeRemainingColumn(), TextColumn("{task.description}"))
-    episodes: list[Cached] = []
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(sources))
-        for source in sources:
-            episodes += cache.fill([source], lambda name: progress.update(task, description=name))
-            progress.advance(task)
-    aside = [k % options.hold_out == options.hold_out - 1 if options.hold_out else False for k in range(len(episodes))]
-    kept, checked = ([one for one, away in zip(episodes, aside, strict=True) if away is which]
-                     for which in (False, True))
+    kept, checked = apart(cached(cache, sources, console), options.hold_out)
     shape = WINDOWS, Layout(options.layout), options.horizon, options.stride
     return Lessons(kept, *shape), Lessons(checked, *shape) if checked else None
 

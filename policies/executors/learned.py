@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import mujoco
 import numpy as np
 import torch
 from torch import nn
@@ -19,7 +18,7 @@ from tandem.bridge.contract import ActionChunk, BodySpec, Event, InvalidOption, 
 from tandem.policies.executors.flow import Drawing, Sampler
 from tandem.policies.learned import LearnedPolicy, senses
 from tandem.policies.learned.flow import Flow
-from tandem.policies.learned.layouts import Decoder, encode
+from tandem.policies.learned.layouts import Decoder, encode, pose_of
 from tandem.policies.learned.manifest import Manifest
 from tandem.policies.learned.network import Answer, Senses
 from tandem.policies.learned.policy import every_step
@@ -135,11 +134,6 @@ class LearnedFlow:
     def _encoded(self, actions: np.ndarray, q: np.ndarray, tool: np.ndarray) -> torch.Tensor:
         """(k, a) scaled, of joint targets and opening (k, n + 1), seen from where the arm is now."""
         made, scale, k = self._manifest, self._manifest.action, len(actions)
-        tools = np.array([self._pose(action[:-1]) for action in actions])
+        tools = np.array([pose_of(self._arm, action[:-1]) for action in actions])
         written = encode(made.layout, q[None], tool[None], actions[None], tools[None])[0]
         return torch.from_numpy(((written - scale.mean[:k]) / scale.deviation[:k]).astype(np.float32)).to(self._device)
-
-    def _pose(self, q: np.ndarray) -> np.ndarray:
-        pose, quaternion = self._arm.fk(q), np.empty(4)
-        mujoco.mju_mat2Quat(quaternion, pose[:3, :3].ravel())
-        return np.append(pose[:3, 3], quaternion)

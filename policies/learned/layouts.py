@@ -91,6 +91,13 @@ class Decoder:
         return paced
 
 
+def pose_of(arm: Arm, q: np.ndarray) -> np.ndarray:
+    """(7,) of the tool for joints (n,)."""
+    pose, quaternion = arm.fk(q), np.empty(4)
+    mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(pose[:3, :3]).ravel())
+    return np.append(pose[:3, 3], quaternion)
+
+
 # Quaternions w x y z in arrays (..., 4).
 
 def conjugate(quaternions: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tandem.bridge.checkpoints import digest_of, digests
 from tandem.bridge.contract import BodySpec, InvalidOption, ModelUnusable, UnknownName
 from tandem.policies.learned.architectures import network_for
 from tandem.policies.learned.manifest import Manifest
@@ -17,11 +17,6 @@ from tandem.policies.learned.policy import LearnedPolicy
 
 MANIFEST, WEIGHTS = "policy.json", "model.safetensors"
 _DIGEST = "weights_sha256"
-
-
-def is_stored(name: str) -> bool:
-    """Whether words name a folder that holds a learned policy, or should."""
-    return (Path(name).expanduser() / MANIFEST).is_file()
 
 
 def save_policy(folder: Path, manifest: Manifest, network: nn.Module) -> None:
@@ -32,7 +27,7 @@ def save_policy(folder: Path, manifest: Manifest, network: nn.Module) -> None:
     save_file(weights, draft, metadata={"format": "pt"})
     draft.replace(folder / WEIGHTS)
     plain = manifest.to_dict()
-    plain["about"] |= {_DIGEST: digest(folder / WEIGHTS)}
+    plain["about"] |= {_DIGEST: digest_of(digests([folder / WEIGHTS]))}
     Manifest.from_dict(plain).write(folder / MANIFEST)
 
 
@@ -46,7 +41,7 @@ def load_network(folder: Path) -> tuple[Manifest, nn.Module]:
     if not path.is_file():
         raise ModelUnusable(f"{folder} has no weights: {WEIGHTS} is missing; copy the whole folder")
     told = manifest.about.get(_DIGEST)
-    if told != (found := digest(path)):
+    if told != (found := digest_of(digests([path]))):
         raise ModelUnusable(f"{path} is not what {MANIFEST} names: sha256 {found}, not {told}; copy the whole folder")
     try:
         network = network_for(manifest.architecture, manifest.shapes, manifest.settings)
@@ -71,9 +66,3 @@ def load_policy(folder: Path | str, spec: BodySpec, **options: Any) -> LearnedPo
 def described(folder: Path, manifest: Manifest) -> dict[str, Any]:
     """Which policy it is, plain types, for logs."""
     return {"name": str(folder), "digest": manifest.about[_DIGEST], "training": dict(manifest.about)}
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file, hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,38 +6,14 @@ before a byte of them is downloaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import psutil
 import torch
 from transformers import PI0Config, PI0ForConditionalGeneration
 
-from tandem.bridge.contract import InvalidOption, ModelUnusable
+from tandem.bridge.checkpoints import Need, require_room
+from tandem.bridge.contract import InvalidOption
 
-_GB = 1e9
 _WORDS = 48  # tokens of an instruction
-
-
-@dataclass(frozen=True)
-class Need:
-    """Bytes that a model needs.
-
-    Attributes:
-        parameters: how many numbers it consists of.
-        weights: its parameters, in the number format that is used.
-        cache: keys and values of pictures and words.
-        working: activations while these are read, and the largest weight file's buffer.
-    """
-
-    parameters: int
-    weights: int
-    cache: int
-    working: int
-
-    @property
-    def total(self) -> int:
-        """All together."""
-        return self.weights + self.cache + self.working
 
 
 def estimate(config: PI0Config, dtype: torch.dtype, pictures: int = 3) -> Need:
@@ -55,13 +31,10 @@ def estimate(config: PI0Config, dtype: torch.dtype, pictures: int = 3) -> Need:
 def admit(name: str, config: PI0Config, device: torch.device, dtype: torch.dtype, reserve_gb: float = 0.0) -> Need:
     """What it needs. Raises `ModelUnusable` with the numbers when that does not fit beside what is reserved."""
     need, free = estimate(config, dtype), free_bytes(device)
-    if need.total > free - reserve_gb * _GB:
-        raise ModelUnusable(
-            f"{name} does not fit on {device.type}: {need.parameters / 1e9:.2f} billion parameters need "
-            f"{need.weights / _GB:.2f} GB, keys and values {need.cache / _GB:.2f} GB, activations "
-            f"{need.working / _GB:.2f} GB, together {need.total / _GB:.2f} GB; {free / _GB:.2f} GB are free and "
-            f"{reserve_gb:.2f} GB are reserved. Take bfloat16 (--dtype), another device, or a policy server."
-        )
+    require_room(
+        name, need, free, reserve_gb, device=device.type,
+        remedy="Take bfloat16 (--dtype), another device, or a policy server.",
+    )
     return need
 
 

@@ -1,10 +1,36 @@
-"""What tests of the scripts share: a copy of a log in which one message says something else."""
+"""What tests of the scripts share: controllers to talk to, a copy of a log in which one message says something else."""
+
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from mcap.reader import make_reader
 from mcap.writer import Writer
 
 from tandem.bridge.log.schemas import message_class
+
+LAUNCH = Path(__file__).parents[2] / "launch"
+
+
+@pytest.fixture(scope="session")
+def controller():
+    """Starts controllers of the dummy driver, each with options of its own; what it gives is the endpoint."""
+    return start
+
+
+@contextmanager
+def start(*options):
+    process = subprocess.Popen(
+        [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0", *options],
+        stdout=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        yield re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture

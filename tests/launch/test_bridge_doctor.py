@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import subprocess
 import sys
 import threading
 from contextlib import contextmanager
@@ -36,18 +35,6 @@ BUSY = {"clock", "to gateway", "to servo", "states", "state age", "servo loop", 
 """What may warn where tests run beside other things."""
 
 
-@contextmanager
-def controller(*options):
-    process = subprocess.Popen(
-        [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0", *options],
-        stdout=subprocess.PIPE, text=True)  # fmt: skip
-    try:
-        yield re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]
-    finally:
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("keys")
@@ -60,13 +47,13 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def guarded(folder):
+def guarded(controller, folder):
     with controller("--keys", folder) as endpoint:
         yield endpoint
 
 
 @pytest.fixture(scope="module")
-def plain():
+def plain(controller):
     with controller() as endpoint:
         yield endpoint
 
@@ -271,7 +258,7 @@ def test_a_latched_fault_is_named_and_nothing_moves(guarded, folder):
         assert finding.status == "fail"
         assert f"fault {number}, STOP_REQUESTED" in finding.detail
         assert "supervisor's key" in finding.remedy
-        assert f".clear({number})" in finding.remedy
+        assert f"clear {guarded} --keys FOLDER --fault {number}" in finding.remedy
     assert "a drill" in found["mode"].detail
     assert "to command" not in found
 
@@ -318,7 +305,7 @@ def test_a_stop_by_somebody_else_ends_it(guarded, folder):
     finally:
         person.close()
     assert finding.status == "fail"
-    assert f".clear({stopped[0]})" in finding.remedy
+    assert f"--fault {stopped[0]}" in finding.remedy
 
 
 # --- what is said of a motion, without one ---

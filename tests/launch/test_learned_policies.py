@@ -111,7 +111,8 @@ def test_from_demonstrations_to_an_episode(tmp_path):
     for steps in (4, 8):
         done = run(*train, "--steps", steps, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert {file.name for file in (tmp_path / "run").iterdir()} >= {"curves.csv", "curves.png", "checkpoint.pt"}
+    there = {file.name for file in (tmp_path / "run").iterdir()}
+    assert there >= {"curves.csv", "curves.png", "checkpoint.safetensors"}
     done = run("train.py", "--data", "data", "--folder", "run", "--cache", "cache", "--layout", "joint", cwd=tmp_path)
     assert done.returncode == 2
     assert "another one" in done.stderr

@@ -1,10 +1,8 @@
 """A person who stands by: sees how the arm stands, stops it, clears what was looked at, takes it from an agent."""
 
-import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,25 +15,13 @@ from tandem.bridge.wire import Refusal, Refused
 LAUNCH = Path(__file__).parents[2] / "launch"
 
 
-@contextmanager
-def controller(*options):
-    process = subprocess.Popen(
-        [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0", *options],
-        stdout=subprocess.PIPE, text=True)  # fmt: skip
-    try:
-        yield re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def supervise(*words):
     return subprocess.run(
         [sys.executable, LAUNCH / "supervise.py", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
 
 
-def test_a_stop_is_seen_and_cleared_only_by_its_number():
+def test_a_stop_is_seen_and_cleared_only_by_its_number(controller):
     with controller() as endpoint:
         assert supervise("status", endpoint).returncode == 0
         assert "clears fault 1" in supervise("stop", endpoint, "--reason", "a hand in the way").stdout
@@ -54,7 +40,7 @@ def test_a_stop_is_seen_and_cleared_only_by_its_number():
         assert supervise("clear", endpoint).stdout == "no fault\n"
 
 
-def test_only_a_supervisor_clears_and_anybody_stops(tmp_path):
+def test_only_a_supervisor_clears_and_anybody_stops(controller, tmp_path):
     folder = tmp_path / "keys"
     keys.make_pair(folder, keys.CONTROLLER)
     for role in Role:
@@ -67,7 +53,7 @@ def test_only_a_supervisor_clears_and_anybody_stops(tmp_path):
         assert supervise("clear", endpoint, "--keys", folder, "--fault", "1").returncode == 0
 
 
-def test_what_is_taken_nobody_else_commands_until_it_is_given_back():
+def test_what_is_taken_nobody_else_commands_until_it_is_given_back(controller):
     with controller() as endpoint:
         agent = Link(Contact.at(endpoint), name="agent")
         try:

@@ -6,39 +6,13 @@ guessed from a name, before a byte is downloaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedConfig
 
 from tandem.agent.planner.in_process.checkpoint import Checkpoint
 from tandem.agent.planner.in_process.device import free_bytes
 from tandem.agent.planner.in_process.options import Options
-from tandem.bridge.contract import ModelUnusable
-
-_GB = 1e9
-
-
-@dataclass(frozen=True)
-class Need:
-    """Bytes that a model needs.
-
-    Attributes:
-        parameters: how many numbers it consists of.
-        weights: its parameters, in the number format that is used.
-        cache: keys and values of a full context, twice: one for the prompt's prefixes, one for the question.
-        working: activations while a full context is read.
-    """
-
-    parameters: int
-    weights: int
-    cache: int
-    working: int
-
-    @property
-    def total(self) -> int:
-        """All together."""
-        return self.weights + self.cache + self.working
+from tandem.bridge.checkpoints import Need, require_room
 
 
 def estimate(config: PreTrainedConfig, sees: bool, dtype: torch.dtype, options: Options) -> Need:
@@ -65,15 +39,10 @@ def estimate(config: PreTrainedConfig, sees: bool, dtype: torch.dtype, options: 
 def admit(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, options: Options) -> Need:
     """What the model needs. Raises `ModelUnusable` with the numbers when it does not fit beside what is reserved."""
     need = estimate(checkpoint.config, checkpoint.family.sees, dtype, options)
-    free = free_bytes(device)
-    allowed = free - int(options.reserve_gb * _GB)
-    if need.total > allowed:
-        raise ModelUnusable(
-            f"{checkpoint.name} does not fit on {device.type}: {need.parameters / 1e9:.2f} billion parameters need "
-            f"{need.weights / _GB:.2f} GB, keys and values of {options.context} tokens {need.cache / _GB:.2f} GB, "
-            f"activations {need.working / _GB:.2f} GB, together {need.total / _GB:.2f} GB; {free / _GB:.2f} GB are free"
-            f" and {options.reserve_gb:.2f} GB are reserved. Take a smaller model, bits=8 or bits=4, or a server."
-        )
+    require_room(
+        checkpoint.name, need, free_bytes(device), options.reserve_gb, device=device.type,
+        remedy=f"A context is {options.context} tokens. Take a smaller model, bits=8 or bits=4, or a server.",
+    )
     return need
 
 

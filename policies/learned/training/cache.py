@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tandem.bridge.checkpoints import digest_of, digests
 from tandem.bridge.contract import BodySpec, Subgoal, UnusableDataset, skill_named
 from tandem.bridge.datasets import open_dataset
 from tandem.policies.learned import senses
@@ -126,7 +127,7 @@ def sources_of(path: Path) -> list[Source]:
     logs = [path] if path.is_file() else sorted(log for log in path.rglob("*.mcap") if "unfinished" not in log.parts)
     if not logs:
         raise UnusableDataset(f"{path} holds no episode logs (*.mcap) and no dataset: name a folder of collect.py")
-    return [Source(log, None, _digest(log)) for log in logs]
+    return [Source(log, None, digest_of(digests([log]))) for log in logs]
 
 
 def read(place: Path) -> Cached:
@@ -186,8 +187,3 @@ def _aim(spec: BodySpec, eyes: Eyes, stretch: Stretch, q: np.ndarray) -> np.ndar
     if point is None:
         return senses.NOWHERE
     return senses.on_plane(point, spec.camera(point.camera), eyes.pose(point.camera, q))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import mujoco
 import numpy as np
 
 from tandem.bridge.contract import BodySpec, CameraPoint, EventKind, Subgoal, UnusableDataset, skill_named
 from tandem.bridge.datasets.trajectory import Trajectory
 from tandem.bridge.log import LogReader
 from tandem.bridge.log.values import LoggedStep, Measurement
+from tandem.policies.learned.layouts import pose_of
 from tandem.policies.learned.taught import LEARNER
 from tandem.policies.motion.kinematics import Arm
 
@@ -65,13 +65,6 @@ _APART = 64
 
 Shown = tuple[int, Mapping[str, np.ndarray]]
 """A control step, and by camera the uint8 (H, W, 3) that was seen before it."""
-
-
-def pose_of(arm: Arm, q: np.ndarray) -> np.ndarray:
-    """(7,) of the tool for joints (n,)."""
-    pose, quaternion = arm.fk(q), np.empty(4)
-    mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(pose[:3, :3]).ravel())
-    return np.append(pose[:3, 3], quaternion)
 
 
 def read_log(path: Path) -> tuple[Episode, Iterator[Shown]]:

@@ -19,15 +19,15 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from tandem.bridge.contract import ModelUnusable
 from tandem.policies.learned.manifest import Manifest
 from tandem.policies.learned.network import Lesson
 from tandem.policies.learned.store import save_policy
+from tandem.policies.learned.training import checkpoint
 from tandem.policies.learned.training.curves import Curves
 from tandem.policies.learned.training.feed import Feed
 from tandem.policies.learned.training.lessons import Augment, Lessons
 
-CHECKPOINT, POLICY, MANIFEST = "checkpoint.pt", "policy", "manifest.json"
+POLICY, MANIFEST = "policy", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ class Training:
         self._optimiser = torch.optim.AdamW(
             _groups(network, schedule.decay), lr=schedule.rate, betas=(0.9, 0.98), fused=True
         )
-        self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
-        self._load()
+        self.step = checkpoint.read(folder, *self._kept())
         learner, self._optimiser = self._accelerator.prepare(learner, self._optimiser)
         self._learner = torch.compile(learner) if compiled else learner
         self._average.to(self._accelerator.device)
@@ -196,28 +195,18 @@ class Training:
         """Write the checkpoint, the policy, and the curves as a picture; what was there stays until that is whole."""
         if not self._accelerator.is_main_process:
             return
-        draft = self._folder / f"{CHECKPOINT}.part"
-        torch.save({
-            "step": self.step, "network": self._network.state_dict(), "average": self._average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }, draft)
-        draft.replace(self._folder / CHECKPOINT)
+        checkpoint.write(self._folder, self.step, *self._kept())
         about = {**self._manifest.about, "steps": self.step, "samples": self.step * self._schedule.batch}
         save_policy(self._folder / POLICY, _with(self._manifest, about), self._average)
         self._curves.draw()
 
-    def _load(self) -> None:
-        path = self._folder / CHECKPOINT
-        if not path.exists():
-            return
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            self._network.load_state_dict(saved["network"])
-            self._average.load_state_dict(saved["average"])
-            self._optimiser.load_state_dict(saved["optimiser"])
-            self.step = saved["step"]
-        except (RuntimeError, KeyError, ValueError, OSError) as reason:
-            raise ModelUnusable(f"{path} does not fit this network: {reason}; choose another folder") from reason
+    def _kept(self) -> tuple[dict[str, torch.Tensor], dict[str, nn.Parameter], torch.optim.Optimizer]:
+        """What a checkpoint holds: the network and its average, and what the optimiser remembers."""
+        weights = {
+            f"{which}.{name}": weight for which, network in (("network", self._network), ("average", self._average))
+            for name, weight in network.state_dict().items()
+        }
+        return weights, dict(self._network.named_parameters()), self._optimiser
 
 
 def _with(manifest: Manifest, about: dict[str, Any]) -> Manifest:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from peft import PeftModel
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tandem.bridge.checkpoints import digest_of
 from tandem.bridge.contract import InvalidOption, ModelUnusable
+from tandem.policies.learned.training import checkpoint
 from tandem.policies.learned.training.curves import Curves
 from tandem.policies.learned.training.feed import Feed
 from tandem.policies.learned.training.loop import Schedule
@@ -31,8 +31,7 @@ from tandem.policies.vla.statistics import Statistics
 from tandem.policies.vla.training.lessons import Batch, Lessons
 from tandem.policies.vla.training.lora import Lora, attach
 
-CHECKPOINT, ADAPTER, ABOUT = "checkpoint.safetensors", "policy", "training.json"
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+ADAPTER, ABOUT = "policy", "training.json"
 _CHECKED = 32  # held-out samples
 
 
@@ -94,8 +93,7 @@ class Training:
         self.trained = sum(weight.numel() for weight in self._named.values())
         self._optimiser = torch.optim.AdamW(
             self._named.values(), lr=how.schedule.rate, betas=(0.9, 0.95), weight_decay=0.0)
-        self.step = 0
-        self._load()
+        self.step = checkpoint.read(folder, self._named, self._named, self._optimiser)
         self._curves = Curves(folder, until=self.step)
 
     def run(self, tell: Callable[[int, Mapping[str, float]], None] = lambda step, figures: None) -> None:
@@ -147,7 +145,7 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint and the adapter; what was there stays until the new one is whole."""
-        self._write_checkpoint()
+        checkpoint.write(self._folder, self.step, self._named, self._named, self._optimiser)
         self._write_adapter(self._folder / ADAPTER)
         self._curves.draw()
 
@@ -195,33 +193,6 @@ class Training:
         if changed:
             raise InvalidOption(f"{self._folder} holds the training of another adapter ({', '.join(changed)} differ): "
                                 "choose another --folder")
-
-    def _write_checkpoint(self) -> None:
-        tensors = {f"weight.{name}": weight.detach() for name, weight in self._named.items()}
-        for name, weight in self._named.items():
-            state = self._optimiser.state.get(weight, {})
-            tensors |= {f"{moment}.{name}": state[moment] for moment in _MOMENTS if moment in state}
-        draft = self._folder / f"{CHECKPOINT}.part"
-        save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, draft,
-                  metadata={"format": "pt", "step": str(self.step)})
-        draft.replace(self._folder / CHECKPOINT)
-
-    def _load(self) -> None:
-        path = self._folder / CHECKPOINT
-        if not path.exists():
-            return
-        try:
-            with safe_open(path, "pt") as stream, torch.no_grad():
-                self.step = int(stream.metadata()["step"])
-                for name, weight in self._named.items():
-                    weight.copy_(stream.get_tensor(f"weight.{name}"))
-                    if self.step:
-                        self._optimiser.state[weight] = {
-                            "step": torch.tensor(float(self.step)),
-                            **{moment: stream.get_tensor(f"{moment}.{name}").to(weight.device) for moment in _MOMENTS},
-                        }
-        except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as reason:
-            raise ModelUnusable(f"{path} does not fit this adapter: {reason}; choose another folder") from reason
 
     def _write_adapter(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

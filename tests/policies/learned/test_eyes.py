@@ -6,8 +6,7 @@ import pytest
 from tandem.bridge.contract import CameraPoint, InvalidOption, UnknownName
 from tandem.policies.learned import senses
 from tandem.policies.learned.eyes import GREY, About, Eyes, Window
-from tandem.policies.learned.layouts import rotate
-from tandem.policies.learned.training.episodes import pose_of
+from tandem.policies.learned.layouts import pose_of, rotate
 from tandem.policies.motion.kinematics import Arm
 
 

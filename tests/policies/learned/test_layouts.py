@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from tandem.policies.learned import layouts
-from tandem.policies.learned.layouts import Decoder, Layout, encode
+from tandem.policies.learned.layouts import Decoder, Layout, encode, pose_of
 from tandem.policies.learned.policy import every_step
-from tandem.policies.learned.training.episodes import pose_of
 from tandem.policies.motion.kinematics import Arm
 
 RNG = np.random.default_rng(0)

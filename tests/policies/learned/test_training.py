@@ -8,16 +8,18 @@ import pytest
 import torch
 from composition import Rig, System
 from evaluating.onlooker import Onlooker
+from safetensors.torch import load_file
 
 from tandem.bridge.contract import CameraPoint, ModelUnusable, Subgoal, UnusableDataset
 from tandem.bridge.log import Recorder
 from tandem.policies.learned import load_policy, senses
 from tandem.policies.learned.architectures import network_for
 from tandem.policies.learned.eyes import GREY, About, Window
-from tandem.policies.learned.layouts import Layout
+from tandem.policies.learned.layouts import Layout, pose_of
+from tandem.policies.learned.training import checkpoint
 from tandem.policies.learned.training.cache import Cache, Cached, sources_of
 from tandem.policies.learned.training.curves import Curves
-from tandem.policies.learned.training.episodes import pose_of, read_log
+from tandem.policies.learned.training.episodes import read_log
 from tandem.policies.learned.training.feed import Feed
 from tandem.policies.learned.training.lessons import Augment, Lessons
 from tandem.policies.learned.training.loop import POLICY, Schedule, Training
@@ -172,9 +174,9 @@ def test_going_on_is_the_same_to_the_bit(lessons, tmp_path):
     going_on = training(lessons, tmp_path / "parts")
     assert going_on.step == 2
     going_on.run()
-    saved = [torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "parts")]
-    for part in ("network", "average"):
-        assert all(torch.equal(saved[0][part][name], saved[1][part][name]) for name in saved[0][part])
+    saved = [load_file(tmp_path / name / checkpoint.FILE) for name in ("whole", "parts")]
+    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+    assert {name.split(".")[0] for name in saved[1]} == {"weight", "step", "exp_avg", "exp_avg_sq"}
     written = [(tmp_path / name / "curves.csv").read_text() for name in ("whole", "parts")]
     losses = [[line for line in text.splitlines() if ",loss," in line] for text in written]
     assert losses[0] == losses[1]
@@ -201,6 +203,16 @@ def test_a_checkpoint_of_another_network_is_refused(lessons, tmp_path):
     network = network_for("flow", manifest.shapes, manifest.settings)
     with pytest.raises(ModelUnusable, match="does not fit"):
         Training(network, manifest, lessons, None, Schedule(1, 4), tmp_path, cpu=True)
+
+
+def test_a_damaged_checkpoint_is_refused(lessons, tmp_path):
+    training(lessons, tmp_path, steps=1).run()
+    path = tmp_path / checkpoint.FILE
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"not a checkpoint", b""):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelUnusable, match="does not fit"):
+            training(lessons, tmp_path, steps=1)
 
 
 def test_batches_come_in_order_and_mistakes_are_told():

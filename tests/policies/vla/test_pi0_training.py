@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from tandem.bridge.conformance import check_policy
 from tandem.bridge.contract import SKILLS, InvalidOption, ModelUnusable, SpecMismatch, Subgoal, UnusableDataset
+from tandem.policies.learned.layouts import pose_of
 from tandem.policies.learned.training.cache import Cached
-from tandem.policies.learned.training.episodes import pose_of
+from tandem.policies.learned.training.checkpoint import FILE as CHECKPOINT
 from tandem.policies.learned.training.loop import Schedule
 from tandem.policies.motion.kinematics import Arm
 from tandem.policies.vla import is_vla, named
@@ -19,7 +20,7 @@ from tandem.policies.vla.handshake import keymap_for
 from tandem.policies.vla.load import Options, load
 from tandem.policies.vla.policy import Pi0Flow, Pi0Policy, first_over
 from tandem.policies.vla.training.lessons import Lessons, windows_of
-from tandem.policies.vla.training.loop import ADAPTER, CHECKPOINT, Teaching, Training
+from tandem.policies.vla.training.loop import ADAPTER, Teaching, Training
 from tandem.policies.vla.training.lora import Lora
 
 PICK = Subgoal("pick", {"object": "red cube"})

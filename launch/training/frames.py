@@ -1,0 +1,32 @@
+"""What there is to learn from: every episode decoded into the cache once, and some of them kept aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tandem.policies.learned.training.cache import Cache, Cached, Source
+
+
+def cached(cache: Cache, sources: list[Source], console: Console) -> list[Cached]:
+    """The episodes that hold a lesson, with a bar."""
+    columns = (TextColumn("frames of"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes, left"),
+               TimeRemainingColumn(), TextColumn("{task.description}"))
+    episodes: list[Cached] = []
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(sources))
+        for source in sources:
+            episodes += cache.fill([source], lambda name: progress.update(task, description=name))
+            progress.advance(task)
+    return episodes
+
+
+def apart(episodes: Iterable[Cached], hold_out: int) -> tuple[list[Cached], list[Cached]]:
+    """Those to learn from, and those to check on: of every `hold_out` the last; 0 learns from all."""
+    learned: list[Cached] = []
+    checked: list[Cached] = []
+    for number, episode in enumerate(episodes, 1):
+        (checked if hold_out and number % hold_out == 0 else learned).append(episode)
+    return learned, checked
