@@ -31,7 +31,7 @@ from tandem.bridge.contract import InvalidOption
 COLOURS = {"red": (200, 30, 30), "blue": (30, 60, 200), "green": (30, 160, 60)}
 
 
-def draw_shard(path, rng, worlds=8):
+def draw_shard(path, rng, worlds=4):
     """Squares on a table, two views of each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path.with_suffix(".images"), "wb") as images, open(path, "w", encoding="utf-8") as lines:
