@@ -62,7 +62,7 @@ def drive(system: System, seeds: Iterable[int]) -> Driven:
 
 
 def seam_jerk_ratio(
-    system: System, seeds: Sequence[int], *, executor: str = "rtc:horizon=8", baseline: str = BASELINE, ms: float = 200
+    system: System, seeds: Sequence[int], *, executor: str, baseline: str = BASELINE, ms: float = 200
 ) -> dict[str, float]:
     """What an executor does to the jerk at seams, and to success: for `rtc_seam_jerk_ratio` of the policy benchmark.
 

@@ -50,9 +50,10 @@ def latency(folder: Path | None, lessons: Lessons, task: str, chunks: int) -> di
     return figures | {"flow_weights_mb": sum(weight.numel() * 4 for weight in network.parameters()) / 1e6}
 
 
-def chunking(folder: Path, task: str, seeds: Sequence[int]) -> dict[str, float]:
+def chunking(folder: Path, task: str, seeds: Sequence[int], executor: str) -> dict[str, float]:
     """Jerk at the seams by real-time chunking over that in the open loop, 200 ms charged, and either one's success."""
-    found = seam_jerk_ratio(System(planner="scripted", task=task, policy=str(folder)), seeds)
+    system = System(planner="scripted", task=task, policy=str(folder))
+    found = seam_jerk_ratio(system, seeds, executor=executor)
     return {"rtc_seam_jerk_ratio": found["seam_jerk_ratio"], "rtc_success": found["success"],
             "open_loop_success": found["baseline_success"]}
 

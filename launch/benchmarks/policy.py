@@ -36,7 +36,9 @@ class PolicyBenchmark:
     task: str = "pick_place"
     """Task of the episodes that it drives."""
     seeds: int = 10
-    """Episodes for each of the two executors."""
+    """Episodes by real-time chunking, and as many in the open loop, with 200 ms charged for each thought."""
+    executor: str = "rtc:horizon=5,mode=trained"
+    """How chunks are joined there; mode=guided for a policy that was not trained with prefixes."""
     inferences: int = 20
     """Of ACT, in each turn."""
     steps: int = 4
@@ -89,7 +91,7 @@ class PolicyBenchmark:
             if trained is not None:
                 status.update("real-time chunking")
                 seeds = range(60_000, 60_000 + self.seeds)
-                tell("real-time chunking", flow_speed.chunking(trained, self.task, seeds))
+                tell("real-time chunking", flow_speed.chunking(trained, self.task, seeds, self.executor))
         figures |= pi0_figures(console)
         tell("this run", {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                           "load_per_core": os.getloadavg()[0] / (os.cpu_count() or 1)})

@@ -104,6 +104,10 @@ class LearnedFlow:
         """See `Policy`."""
         self._policy.reset(epoch)
 
+    def carried_out(self, count: int) -> None:
+        """See `Policy`."""
+        self._policy.carried_out(count)
+
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """As the policy, and whole."""
         return self._whole(self._policy.infer(observation, subgoal), observation)

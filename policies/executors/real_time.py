@@ -97,10 +97,15 @@ class RealTimeChunking(Executor):
         return self._since >= max(self.options.horizon, self.delay) or not len(self._ahead)
 
     def _asking(self, observation: Observation, subgoal: Subgoal) -> Callable[[], ActionChunk]:
-        ahead, delay = self._ahead, min(self.delay, len(self._ahead))
+        ahead, delay, behind = self._ahead, min(self.delay, len(self._ahead)), self._behind()
         since = max(self._since, delay)
-        return lambda: self.policy.infer_by(
-            lambda drawing: self._draw(drawing, ahead, delay, since), observation, subgoal)
+
+        def ask() -> ActionChunk:
+            if hasattr(self.policy, "carried_out"):
+                self.policy.carried_out(behind)
+            return self.policy.infer_by(lambda drawing: self._draw(drawing, ahead, delay, since), observation, subgoal)
+
+        return ask
 
     def _draw(self, drawing: Drawing, ahead: np.ndarray, delay: int, since: int) -> Tensor:
         """A new chunk against what lies ahead (k, n + 1), of which `delay` actions will be carried out meanwhile."""

@@ -1,8 +1,9 @@
 """A learned policy: senses in, a chunk out, until its network says that the subgoal is done.
 
-It acts on what it sees now. All that it remembers within an episode is where a plan pointed: a subgoal that names a
-thing without a point means the one pointed at before. Of the hand it believes what was measured: fingers that met hold
-nothing, which ends a subgoal with its reason, and picking up begins with an open hand, a little higher if it was not.
+It acts on what it sees now. All that it remembers within an episode is where a plan pointed, since a subgoal that names
+a thing without a point means the one pointed at before, and whether a pick came to nothing, which begins again from the
+ready posture. Of the hand it believes what was measured: fingers that met hold nothing, which ends a subgoal with its
+reason, and picking up begins with an open hand, a little higher if it was not.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.interpolate import CubicSpline
 
 from tandem.bridge.contract import (
     SKILLS,
@@ -32,14 +34,15 @@ from tandem.bridge.contract import (
 from tandem.bridge.contract import observation as keys
 from tandem.policies.learned import senses
 from tandem.policies.learned.eyes import Eyes
-from tandem.policies.learned.layouts import Decoder, Layout, conjugate, rotate
+from tandem.policies.learned.layouts import Decoder
 from tandem.policies.learned.manifest import Manifest
 from tandem.policies.learned.network import Network, Senses
 from tandem.policies.learned.recovery import Recovery
+from tandem.policies.learned.way import Way, eased
 from tandem.policies.motion.kinematics import Arm
 
 EMPTY = 0.035  # a hand that is closed further than this holds nothing
-_OPEN, _OPENING_STEPS, _RISE_M = 0.8, 10, 0.08
+_OPEN, _RISE_STEPS, _RISE_M = 0.8, 12, 0.08
 _LOST = {"pick": FailureCode.GRASP_FAILED, "place": FailureCode.OBJECT_LOST}
 
 
@@ -82,9 +85,9 @@ class LearnedPolicy:
             raise ModelUnusable(f"the network is made for {made}, its manifest says {manifest.shapes}")
         self._spec, self._manifest, self._execute, self._device, self._seed = spec, manifest, execute, device, seed
         self._network = network.to(device).eval()
-        arm = Arm(spec)
-        self._eyes, self._decoder = Eyes(spec, arm, manifest.windows), Decoder(manifest.layout, spec, arm)
-        self._riser, self._recovery = Decoder(Layout.TOOL, spec, arm), Recovery(spec)
+        self._arm, self._recovery = Arm(spec), Recovery(spec)
+        self._eyes = Eyes(spec, self._arm, manifest.windows)
+        self._decoder = Decoder(manifest.layout, spec, self._arm)
         self._words = senses.numbered(manifest.words)
         self._cameras = tuple(manifest.body.cameras)
         self._about = dict(about or {})
@@ -106,6 +109,12 @@ class LearnedPolicy:
     def reset(self, epoch: int) -> None:
         """See `Policy`."""
         self._epoch, self._request, self.reflex = epoch, 0, False
+        self._way: Way | None = None
+
+    def carried_out(self, count: int) -> None:
+        """See `Policy`: it matters on a way that is known to its end."""
+        if self._way is not None:
+            self._way.carried_out(count)
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """The next chunk.
@@ -122,12 +131,10 @@ class LearnedPolicy:
         now_s = self._now(observation)
         if self._request == 0:
             self._recovery.begin(subgoal.skill, now_s)
-        self.reflex = subgoal.skill == "pick" and self._request == 0 and opening < _OPEN
+        piece, phase = self._known_way(subgoal.skill, q, opening, now_s)
+        self.reflex = len(piece) > 0
         if self.reflex:
-            return self._chunk(self._risen(q, tool), observation, phase="open")
-        self.reflex = self._recovery.due(subgoal.skill, q, now_s)
-        if self.reflex:
-            return self._chunk(self._recovery.way(q, self._execute), observation, phase="return")
+            return self._chunk(piece, observation, phase=phase)
         if opening < EMPTY and subgoal.skill in _LOST:
             raise SkillFailed(_LOST[subgoal.skill], f"{subgoal}: the fingers have met ({opening:.3f} open)")
         answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
@@ -153,12 +160,34 @@ class LearnedPolicy:
         self._now_s = now_s
         return now_s
 
-    def _risen(self, q: np.ndarray, tool: np.ndarray) -> np.ndarray:
-        """Straight up, the hand open."""
-        up = rotate(conjugate(tool[3:]), np.array([0.0, 0.0, _RISE_M]))
-        rows = np.zeros((_OPENING_STEPS, Layout.TOOL.size(len(q))))
-        rows[:, :3], rows[:, -1] = np.linspace(0, up, _OPENING_STEPS + 1)[1:], 1.0
-        return self._riser.decode(rows, q, tool)
+    def _known_way(self, skill: str, q: np.ndarray, opening: float, now_s: float) -> tuple[np.ndarray, str]:
+        """The next piece of a way in which the network has no part, and its phase; empty when it is the network's turn.
+
+        A pick with a hand that is not open rises and opens it; one that is to begin again then returns.
+        """
+        rises = skill == "pick" and self._request == 0 and opening < _OPEN
+        returns = self._way is None and self._recovery.due(skill, now_s)
+        if self._way is None and (rises or returns):
+            rows = self._risen(q) if rises else np.empty((0, len(q) + 1))
+            if returns:
+                rows = np.concatenate([rows, self._recovery.way(rows[-1, :-1] if rises else q)])
+            self._way = Way(rows, self._manifest.horizon * self._manifest.stride, "return" if returns else "open")
+        if self._way is None:
+            return np.empty((0, len(q) + 1)), ""
+        piece, phase = self._way.ahead(q), self._way.phase
+        if not len(piece):
+            self._way = None
+            self._recovery.resumed(now_s)
+        return piece, phase
+
+    def _risen(self, q: np.ndarray) -> np.ndarray:
+        """Straight up, the hand open, the arm in the posture that it has."""
+        pose, rows, here = self._arm.fk(q), np.ones((_RISE_STEPS, len(q) + 1)), q
+        bottom = pose[2, 3]
+        for row, share in zip(rows, eased(_RISE_STEPS), strict=True):
+            pose[2, 3] = bottom + share * _RISE_M
+            row[:-1] = here = self._arm.towards(pose, here, posture=q)
+        return rows
 
     def _chunk(self, actions: np.ndarray, observation: Observation, *, phase: str, final: bool = False) -> ActionChunk:
         low, high = self._spec.action.low, self._spec.action.high
@@ -202,14 +231,11 @@ class LearnedPolicy:
 
 
 def every_step(actions: np.ndarray, stride: int) -> np.ndarray:
-    """(K * stride, a) points for every control step, on straight lines between those (K, a) at every so many steps.
+    """(K * stride, a) points for every control step: a cubic spline through those (K, a) at every so many steps.
 
     All but the opening begin at 0, where the arm is now.
     """
-    first = np.zeros((1, actions.shape[1]))
-    first[0, -1] = actions[0, -1]
-    knots = np.concatenate([first, actions])
-    at = np.arange(1, len(actions) * stride + 1) / stride
-    before = np.minimum(at.astype(int), len(actions) - 1)
-    share = (at - before)[:, None]
-    return (1 - share) * knots[before] + share * knots[before + 1]
+    knots, at = np.arange(len(actions) + 1), np.arange(1, len(actions) * stride + 1) / stride
+    way = CubicSpline(knots, np.concatenate([np.zeros((1, actions.shape[1] - 1)), actions[:, :-1]]))(at)
+    opening = np.interp(at, knots[1:], actions[:, -1])
+    return np.column_stack([way, opening])

@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from tandem.bridge.contract import BodySpec
+from tandem.policies.learned.way import eased, steps_of
 
 PATIENCE_S = 6.0  # demonstrated picks close the hand within four
 _CLOSING = 0.3  # an opening commanded below it
 _NEAR_RAD = 0.05
-_PACE = 0.5  # of the velocity limit
+_PACE = 0.7  # of the limits
 
 
 class Recovery:
@@ -24,17 +25,17 @@ class Recovery:
     """
 
     def __init__(self, spec: BodySpec):
-        self._home, self._most = spec.home, _PACE * spec.velocity_limit * spec.dt_s
+        self._spec = spec
         self.forget()
 
     def forget(self) -> None:
         """Another episode: nothing has been tried yet."""
-        self._unfinished = self._returning = False
+        self._unfinished = self._owed = False
         self._since_s = 0.0
 
     def begin(self, skill: str, now_s: float) -> None:
         """A subgoal begins; a pick after one that was never finished begins with the way back."""
-        self._returning = self._unfinished and skill == "pick"
+        self._owed = self._unfinished and skill == "pick"
         self._unfinished, self._since_s = True, now_s
 
     def commanded(self, opening: float, now_s: float, *, final: bool) -> None:
@@ -43,19 +44,18 @@ class Recovery:
             self._since_s = now_s
         self._unfinished = not final
 
-    def due(self, skill: str, q: np.ndarray, now_s: float) -> bool:
-        """Whether the arm should go on its way back, from joints (n,)."""
-        if self._returning:
-            self._returning = np.abs(q - self._home).max() > _NEAR_RAD
-            if not self._returning:
-                self._since_s = now_s
-        elif skill == "pick" and now_s - self._since_s > PATIENCE_S:
-            self._returning = True
-        return self._returning
+    def resumed(self, now_s: float) -> None:
+        """The way back is behind the arm; the network drives again."""
+        self._owed, self._since_s = False, now_s
 
-    def way(self, q: np.ndarray, steps: int) -> np.ndarray:
-        """(steps, n + 1) the next piece of it, the hand open."""
-        rows = np.ones((steps, len(q) + 1))
-        for row in rows:
-            row[:-1] = q = q + np.clip(self._home - q, -self._most, self._most)
-        return rows
+    def due(self, skill: str, now_s: float) -> bool:
+        """Whether the arm should go back now."""
+        return self._owed or (skill == "pick" and now_s - self._since_s > PATIENCE_S)
+
+    def way(self, q: np.ndarray) -> np.ndarray:
+        """(T, n + 1) from joints (n,) to the ready posture, rest to rest, the hand open; empty if it is there."""
+        spec, far = self._spec, self._spec.home - q
+        if np.abs(far).max() <= _NEAR_RAD:
+            return np.empty((0, len(q) + 1))
+        steps = steps_of(far, _PACE * spec.velocity_limit, _PACE * spec.acceleration_limit, spec.dt_s)
+        return np.column_stack([q + eased(steps)[:, None] * far, np.ones(steps)])

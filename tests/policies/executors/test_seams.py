@@ -93,3 +93,11 @@ def test_the_loop_does_not_charge_twice(flow, spec):
     agent.run("go there", seed=3)
     charged = {event.data["what"] for event in ears.events if event.kind is EventKind.THINKING}
     assert charged == {"planner", "verifier"}
+
+
+def test_a_policy_that_goes_on_from_its_own_chunk_is_told_how_much_of_it_is_behind(flow, spec):
+    policy, told = flow(spec), []
+    policy.carried_out = told.append
+    episode("rtc:horizon=8", policy, spec)
+    assert told[:2] == [0, 8]
+    assert set(told[2:-1]) == {8}

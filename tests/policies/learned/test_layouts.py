@@ -60,8 +60,13 @@ def test_whatever_a_network_says_stays_within_bounds_and_speed(layout, spec_of):
     assert (np.abs(steps) <= spec.velocity_limit * spec.dt_s + 1e-9).all()
 
 
-def test_between_points_the_way_is_straight():
-    points = np.array([[2.0, 0.5], [4.0, 0.1]])
-    rows = every_step(points, 2)
-    assert np.allclose(rows, [[1, 0.5], [2, 0.5], [3, 0.3], [4, 0.1]])
+def test_between_points_the_way_is_smooth_and_the_opening_straight():
+    t = np.arange(1, 9) / 4
+    points = np.column_stack([t**3 - t, 2 * t, np.linspace(1, 0, 8)])
+    rows, fine = every_step(points, 2), np.arange(1, 17) / 8
+    assert np.allclose(rows[1::2], points)
+    assert np.allclose(rows[:, 0], fine**3 - fine), "a cubic, from where the arm is now"
+    assert np.allclose(rows[:, 1], 2 * fine)
+    assert np.allclose(rows[:, 2], np.interp(fine, t, points[:, 2]))
     assert np.allclose(every_step(points, 1), points)
+    assert np.allclose(every_step(points[:1], 2)[:, 1], [0.25, 0.5])

@@ -92,15 +92,37 @@ def test_fingers_that_met_hold_nothing(scripted, spec, seen, subgoal, code):
 def test_picking_up_begins_with_an_open_hand(scripted, spec, seen):
     policy, network = scripted()
     half = seen(spec, Arm(spec), opening=0.5)
-    chunk = policy.infer(half, PICK)
-    assert (chunk.phase, chunk.final, policy.reflex) == ("open", False, True)
-    heights = [Arm(spec).fk(action[:-1])[2, 3] for action in chunk.actions]
-    assert np.allclose(np.diff(heights), 0.008, atol=1e-3)
-    assert np.allclose(chunk.actions[:, -1], 1.0)
-    assert not network.told
-    assert policy.infer(half, PICK).phase == "pick"
+    rows = []
+    while (chunk := policy.infer(half, PICK)).phase == "open":
+        assert (chunk.final, policy.reflex) == (False, True)
+        rows += list(chunk.actions)
+        assert not network.told
+    heights = [Arm(spec).fk(row[:-1])[2, 3] for row in rows]
+    assert heights[-1] - Arm(spec).fk(spec.home)[2, 3] == pytest.approx(0.08, abs=2e-3)
+    assert (np.diff(heights) > 0).all()
+    assert (np.array(rows)[:, -1] == 1).all()
+    assert (chunk.phase, policy.reflex) == ("pick", False)
     policy.reset(2)
     assert policy.infer(half, PLACE).phase == "place"
+
+
+@pytest.mark.parametrize("taken", [None, 1, 3, 8])
+def test_a_pick_that_came_to_nothing_begins_again_from_the_ready_posture_smoothly(scripted, spec, seen, taken):
+    """However much of each chunk an executor carries out: no row is missed, none comes twice."""
+    policy, network = scripted()
+    arm, q = Arm(spec), spec.home + 0.3
+    policy.infer(seen(spec, arm, q), PICK)
+    policy.reset(1)
+    rows = [q]
+    while (chunk := policy.infer(seen(spec, arm, rows[-1], opening=0.2), PICK)).phase == "return":
+        rows += [action[:-1] for action in chunk.actions[:taken]]
+        if taken:
+            policy.carried_out(taken)
+    assert np.allclose(rows[-1], spec.home, atol=1e-6)
+    assert len(network.told) == 2
+    assert max(arm.fk(row)[2, 3] for row in rows) >= arm.fk(q)[2, 3] + 0.07, "first it rises"
+    jerk = np.diff(np.vstack([q, q, rows, spec.home, spec.home]), 3, axis=0) / spec.dt_s**3
+    assert np.linalg.norm(jerk, axis=1).max() < 200
 
 
 def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observation):
