@@ -26,7 +26,7 @@ def test_its_figures_are_named_by_executor(capsys):
 
 def test_a_policy_that_the_executor_cannot_drive_and_nothing_to_measure_are_refused():
     with pytest.raises(InvalidOption, match="choose a flow policy"):
-        seam_jerk_ratio(SYSTEM, [3])
+        seam_jerk_ratio(SYSTEM, [3], executor="rtc")
     with pytest.raises(InvalidOption, match="at least one seed"):
         ExecutorsBenchmark(seeds=0).run()
 
