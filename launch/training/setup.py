@@ -74,7 +74,8 @@ def _manifest(options: Any, learned: Lessons) -> Manifest:
         raise SpecMismatch(found)
     if not there.exists():
         there.parent.mkdir(parents=True, exist_ok=True)
-        manifest = replace(manifest, about={"data": [path.name for path in options.data], "seed": options.seed})
+        about = {"data": [path.name for path in options.data], "seed": options.seed}
+        manifest = replace(manifest, about=about | ({"start": dict(manifest.about)} if options.start else {}))
         manifest.write(there)
     return manifest
 

@@ -20,6 +20,7 @@ from tandem.bridge.log import LogReader
 from tandem.policies.executors import FlowPolicy
 from tandem.policies.hybrid import HybridPolicy
 from tandem.policies.learned import LearnedPolicy
+from tandem.policies.learned.manifest import Manifest
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 SHIPPED = Path(learned_package.__file__).parent / "trained" / "flow"
@@ -113,6 +114,9 @@ def test_from_demonstrations_to_an_episode(tmp_path):
         assert done.returncode == 0, done.stderr
     there = {file.name for file in (tmp_path / "run").iterdir()}
     assert there >= {"curves.csv", "curves.png", "checkpoint.safetensors"}
+    done = run(*train, "--steps", 2, "--start", "run/policy", "--folder", "further", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Manifest.read(tmp_path / "further" / "policy" / "policy.json").about["start"]["steps"] == 8
     done = run("train.py", "--data", "data", "--folder", "run", "--cache", "cache", "--layout", "joint", cwd=tmp_path)
     assert done.returncode == 2
     assert "another one" in done.stderr

@@ -124,14 +124,15 @@ class Training:
         try:
             while self.step < self._schedule.steps:
                 sums.append(self._take_step(feed.next()))
-                if self.step % self._schedule.every == 0:
+                last = self.step == self._schedule.steps
+                if last or self.step % self._schedule.every == 0:
                     now_s = time.perf_counter()
                     figures = {name: float(np.mean([one[name] for one in sums])) for name in sums[0]}
                     figures["steps_per_s"] = (self.step - since) / (now_s - began_s)
                     figures["waited"] = (feed.waited_s - waited_s) / (now_s - began_s)
                     began_s, since, waited_s, sums = now_s, self.step, feed.waited_s, []
                     self._note(figures, tell)
-                if self.step % self._schedule.save == 0:
+                if last or self.step % self._schedule.save == 0:
                     self.save()
                     self._note(self.check(), tell)
         finally:
