@@ -14,6 +14,7 @@ from tandem.bridge.contract.errors import InvalidObservation, MissingDependency,
 from tandem.bridge.contract.observation import layout
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.wire.codec import MAX_REPLY, decode
+from tandem.bridge.wire.frames import receive_frames
 from tandem.bridge.wire.message import Message
 
 LARGEST = 64 * 2**20  # bytes of one picture
@@ -54,9 +55,9 @@ class Pictures:
         self.subscribe(key)
         end = time.monotonic() + deadline_s
         while key not in self._newest or self._newest[key][0].t < when:
-            self._socket.rcvtimeo = max(0, round((end - time.monotonic()) * 1000))
+            self._socket.setsockopt(zmq.RCVTIMEO, max(0, round((end - time.monotonic()) * 1000)))
             try:
-                parts = self._socket.recv_multipart(copy=False)
+                parts = receive_frames(self._socket)
             except zmq.Again:
                 raise StaleObservation(
                     f"camera gave no {key!r} within {deadline_s:g} s: look at the camera's process"

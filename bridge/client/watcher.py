@@ -15,6 +15,7 @@ import zmq
 
 from tandem.bridge.contract.errors import BodyUnresponsive
 from tandem.bridge.wire.codec import MAX_REPLY, decode, encode
+from tandem.bridge.wire.frames import receive_frames
 from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import Refused
 
@@ -119,11 +120,11 @@ class Watcher:
     def _read_states(self) -> None:
         while True:
             try:
-                frames = self._state_socket.recv_multipart(zmq.NOBLOCK)
+                frames = receive_frames(self._state_socket, zmq.NOBLOCK)
             except zmq.Again:
                 return
             try:
-                message = decode(frames[-1], limit=MAX_REPLY)
+                message = decode(frames[-1].bytes, limit=MAX_REPLY)
             except Refused:
                 self.malformed += 1
                 continue

@@ -14,6 +14,7 @@ from tandem.bridge.controller.traffic import Incoming, Outgoing
 from tandem.bridge.roles import Peer, Role
 from tandem.bridge.security import Security
 from tandem.bridge.wire.codec import MAX_FRAME
+from tandem.bridge.wire.frames import receive_frames
 from tandem.bridge.wire.kinds import Port
 from tandem.bridge.wire.refusal import Refusal, Refused
 
@@ -71,7 +72,7 @@ class Doorman:
         """What has come and may be looked at, one by one as it is read; the rest has been answered."""
         for _ in range(BATCH):
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                frames = receive_frames(self.socket, zmq.NOBLOCK)
             except zmq.Again:
                 return
             incoming = self._look(frames)

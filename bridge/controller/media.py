@@ -9,6 +9,7 @@ import time
 import zmq
 
 from tandem.bridge.controller.doorman import Tap
+from tandem.bridge.wire.frames import receive_frames
 from tandem.bridge.wire.kinds import Port
 
 POLL_MS = 100
@@ -39,7 +40,7 @@ class MediaRelay:
     def _carry(self) -> None:
         while not self._over.is_set():
             if self._source.poll(POLL_MS):
-                frames = self._source.recv_multipart(copy=False)
+                frames = receive_frames(self._source)
                 if len(frames) == 3:
                     self._tap("out", Port.MEDIA, frames[0].bytes, None, frames[1].bytes, time.monotonic_ns())
                     with contextlib.suppress(zmq.Again):

@@ -35,6 +35,7 @@ from tandem.bridge.safety.age import check_age
 from tandem.bridge.safety.order import ordered
 from tandem.bridge.security import security_for
 from tandem.bridge.wire import Message, Port, encode
+from tandem.bridge.wire.frames import send_pair
 
 LAUNCH = Path(__file__).parent.parent
 WARM_UP = 50
@@ -104,7 +105,7 @@ class Robot:
             "generation": 0, "late": 0, "worst": 0,
         }
         frame = encode(Message("state", fields, SESSION, 1, 1, count, now))
-        self._sockets[Port.STATE].send_multipart([b"state", frame])
+        send_pair(self._sockets[Port.STATE], b"state", frame, zmq.NOBLOCK)
 
     def close(self) -> None:
         """End the agent and the sockets."""

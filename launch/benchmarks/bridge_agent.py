@@ -18,6 +18,7 @@ from tandem.bridge.client.sockets import STATE_HIGH_WATER, dealer, subscriber
 from tandem.bridge.contract import BodySpec
 from tandem.bridge.wire import Message, Port, decode, encode
 from tandem.bridge.wire.codec import MAX_REPLY
+from tandem.bridge.wire.frames import receive_frames
 
 ACTIONS = 50
 
@@ -41,7 +42,7 @@ def main(order: dict) -> None:
         for key in wanted:
             _, taken = pictures.first_after(key, last, 60.0)
         last = taken + 1
-        state = decode(states.recv_multipart()[1], limit=MAX_REPLY)
+        state = decode(receive_frames(states)[-1].bytes, limit=MAX_REPLY)
         count += 1
         fields = {"t0": state.t, "dt": 50_000_000, "ttl": 3_000_000_000, "names": spec.action.names, "q": actions}
         commands.send(encode(Message("chunk", fields, session, state.epoch, state.lease, count, time.monotonic_ns())))
