@@ -25,6 +25,9 @@ HZ = 20.0
 class Timed:
     """A recorder's `on_step`, with how long each call took and what it used of the processor.
 
+    The processor's clock is a system call that settles the thread's account, and the kernel lets others run on the way
+    out of it: it is read before the first and after the last look at the wall clock, or its price would be the call's.
+
     Args:
         recorder: whose.
     """
@@ -34,14 +37,15 @@ class Timed:
 
     def __call__(self, step: Step) -> None:
         """Record the step."""
-        start, busy = perf_counter(), thread_time()
+        busy, start = thread_time(), perf_counter()
         self._recorder.on_step(step)
-        self.used_s.append(thread_time() - busy)
-        self.took_s.append(perf_counter() - start)
+        end, used = perf_counter(), thread_time() - busy
+        self.took_s.append(end - start)
+        self.used_s.append(used)
 
     def spin(self) -> None:
         """Do nothing for as much of the processor's time as the last call used: what the machine adds to any call."""
-        start, begin = perf_counter(), thread_time()
+        begin, start = thread_time(), perf_counter()
         while thread_time() - begin < self.used_s[-1]:
             pass
         self.spun_s.append(perf_counter() - start)
