@@ -1,7 +1,7 @@
 """The agent's side of the bridge's round trip: reads a state and three pictures, answers with a chunk.
 
-Started by bridge.py. Everything that a real client does with them is done: its sockets, decoding, checks, arrays. What
-comes last is waited for first: then the rest is there, and the process wakes once.
+Started by bridge.py. Everything that a real client does with them is done: its sockets, decoding, checks, arrays. Each
+picture is looked at while the next is on its way.
 """
 
 import json
