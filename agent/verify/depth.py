@@ -17,7 +17,7 @@ from tandem.bridge.contract import CameraPoint, CameraSpec
 THICKNESS_M = 0.008  # a change of height below this may be noise
 BESIDE_PX = 8  # a point may be off a thing by so much
 LOWEST = 10  # percentile of heights around a point that counts as what things stand on
-ARM_RADIUS_M = 0.09  # how far a hand reaches around its tool point
+ARM_RADIUS_M = 0.11  # how far a hand reaches around its tool point (a Panda's is 0.205 m wide)
 ARM_BELOW_M = 0.05  # how far fingers and what they hold reach below it
 
 Window = tuple[slice, slice]

@@ -179,7 +179,7 @@ def _picked(change: Change | None, grip: str, tool_z: float) -> Verdict:
         return _no(f"{words}: nothing was lifted")
     if change is None:
         return _yes(f"{words}; there was no depth to look at")
-    if change.hidden > MAX_HIDDEN:
+    if change.hidden > MAX_HIDDEN or _blocked(change):
         return _yes(f"{words}; its place is hidden behind what is held")
     verdict = _gone(change, words)
     if verdict.outcome is Outcome.FAILURE and change.bare and change.lowered_m2 >= MIN_AREA_M2:
@@ -192,9 +192,16 @@ def _gone(change: Change, words: str) -> Verdict:
     words = f"{words}, surface at the point changed by {change.rise_m * 1000:+.0f} mm"
     if change.hidden > MAX_HIDDEN:
         return _unsure(f"{words}; {change.hidden:.0%} of it is hidden")
+    if _blocked(change):
+        return _unsure(f"{words}: something stands in front of it")
     if change.rise_m <= -THICKNESS_M:
         return _yes(f"{words}: the object left its place")
     return _no(f"{words}: something is still there")
+
+
+def _blocked(change: Change) -> bool:
+    """Whether something higher is seen where the object was: the object itself may be gone or still there behind it."""
+    return change.rise_m >= THICKNESS_M
 
 
 def _put(change: Change | None, before: Observation, after: Observation) -> Verdict:

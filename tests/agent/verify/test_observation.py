@@ -131,6 +131,24 @@ def test_a_hand_over_the_target_is_not_the_object():
     assert judged(PLACE, seen(FLOOR, LIFTED, **HOLDING), after).outcome is not YES
 
 
+def test_the_corner_of_a_wide_hand_is_not_the_object_either():
+    x, y, z = tool = (0.609, -0.025, 0.1)  # one of its corners between the camera and the bin
+    hand = np.array([x - 0.03, y - 0.1025, z + 0.037]), np.array([x + 0.03, y + 0.1025, z + 0.2])
+    assert judged(PLACE, seen(FLOOR, LIFTED, **HOLDING), seen(FLOOR, hand, tool=tool)).outcome is not YES
+
+
+def test_what_stands_in_front_of_a_place_does_not_say_that_the_thing_is_still_there():
+    point = np.array([0.5, 0.1, 0.04])
+    elbow = point + 0.2 * (EYE - point) - 0.02, point + 0.2 * (EYE - point) + 0.02
+    behind = {"opening": 0.5, "tool": (0.38, 0.1, 0.15)}
+    taken = judged(PICK, seen(CUBE), seen(elbow, box(0.38, 0.1, 0.13), **behind))
+    assert (taken.outcome, "hidden behind" in taken.evidence) == (YES, True), taken
+    ends = {"point": PICK.arguments["point"], "to": pixel(0.5, 0.25, 0.0)}
+    pushed = Subgoal("push", {"object": "red cube", "target": "mark", **ends})
+    moved = judged(pushed, seen(CUBE), seen(elbow, box(0.5, 0.25, 0.0), tool=(0.2, 0.3, 0.3)))
+    assert (moved.outcome, "in front" in moved.evidence) == (UNSURE, True), moved
+
+
 def at(time_s, observation):
     return {**observation, "time": np.array([time_s])}
 
