@@ -113,7 +113,7 @@ def fields_of(logged: Logged) -> dict[str, Any]:
     certificate = dict(result.pop("certificate", None) or {})
     events = [{"kind": str(event.kind), "time_s": event.time_s, "message": event.message} for event in reader.events()]
     return {
-        "instruction": reader.manifest["instruction"], "spec_digest": reader.manifest["spec_digest"],
+        "instruction": reader.manifest["instruction"], "spec": reader.spec.to_dict(),
         "state_layout": reader.state_layout(), "channels": dict(reader.channels), "result": result,
         "certificate": certificate.get("verdict"), "events": events,
         "plans": [plan["subgoals"] for _, plan in reader.plans()],
