@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tandem.agent.hand import EMPTY, OPEN
-from tandem.agent.verify.depth import THICKNESS_M, Change, View, change_at, project
+from tandem.agent.verify.depth import ARM_BELOW_M, THICKNESS_M, Change, View, change_at, project
 from tandem.agent.verify.moved import Moved
 from tandem.bridge.contract import BodySpec, CameraPoint, Observation, Outcome, Subgoal, Verdict, depth_key, snapshot
 
@@ -179,7 +179,7 @@ def _picked(change: Change | None, grip: str, tool_z: float) -> Verdict:
         return _no(f"{words}: nothing was lifted")
     if change is None:
         return _yes(f"{words}; there was no depth to look at")
-    if change.hidden > MAX_HIDDEN or _blocked(change):
+    if change.hidden > MAX_HIDDEN or _blocked(change, lift - ARM_BELOW_M):
         return _yes(f"{words}; its place is hidden behind what is held")
     verdict = _gone(change, words)
     if verdict.outcome is Outcome.FAILURE and change.bare and change.lowered_m2 >= MIN_AREA_M2:
@@ -199,9 +199,9 @@ def _gone(change: Change, words: str) -> Verdict:
     return _no(f"{words}: something is still there")
 
 
-def _blocked(change: Change) -> bool:
-    """Whether something higher is seen where the object was: the object itself may be gone or still there behind it."""
-    return change.rise_m >= THICKNESS_M
+def _blocked(change: Change, from_m: float = THICKNESS_M) -> bool:
+    """Whether something at least so much higher is seen where the object was, which may be gone or still behind it."""
+    return change.rise_m >= max(from_m, THICKNESS_M)
 
 
 def _put(change: Change | None, before: Observation, after: Observation) -> Verdict:

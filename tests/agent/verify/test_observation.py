@@ -143,6 +143,8 @@ def test_what_stands_in_front_of_a_place_does_not_say_that_the_thing_is_still_th
     behind = {"opening": 0.5, "tool": (0.38, 0.1, 0.15)}
     taken = judged(PICK, seen(CUBE), seen(elbow, box(0.38, 0.1, 0.13), **behind))
     assert (taken.outcome, "hidden behind" in taken.evidence) == (YES, True), taken
+    upright = judged(PICK, seen(CUBE), seen(box(0.5, 0.1, 0.0, height=0.06), opening=0.5, tool=(0.2, 0.3, 0.3)))
+    assert upright.outcome is not YES, "far below the hand: not what is held"
     ends = {"point": PICK.arguments["point"], "to": pixel(0.5, 0.25, 0.0)}
     pushed = Subgoal("push", {"object": "red cube", "target": "mark", **ends})
     moved = judged(pushed, seen(CUBE), seen(elbow, box(0.5, 0.25, 0.0), tool=(0.2, 0.3, 0.3)))
