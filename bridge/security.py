@@ -7,6 +7,7 @@ message says of itself counts. On plain loopback every process of this computer 
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from pathlib import Path
 
 import zmq
@@ -16,6 +17,7 @@ from tandem.bridge.contract.errors import InvalidOption
 from tandem.bridge.keys import CONTROLLER, KeyPair, load_allowed, load_pair
 from tandem.bridge.roles import Peer, Role
 
+MAX_NAMED = 256
 DOMAIN = "tandem"  # pyzmq looks a named domain up by name only: "*" would deny everybody
 
 
@@ -40,6 +42,7 @@ class PlainSecurity:
 
     def __init__(self, role: Role = Role.SUPERVISOR):
         self._role = role
+        self._named = lru_cache(MAX_NAMED)(self._peer_named)  # of every message, and always the same few
 
     def guard(self, context: zmq.Context) -> None:
         """Nothing to do."""
@@ -49,6 +52,9 @@ class PlainSecurity:
 
     def peer_of(self, route: bytes, frame: zmq.Frame) -> Peer | None:
         """Named by what the process calls its connection; further connections of it add "/" and a word."""
+        return self._named(route)
+
+    def _peer_named(self, route: bytes) -> Peer:
         identity = route.split(b"/")[0].decode("utf-8", "replace")
         return Peer(identity, self._role, identity.split("-")[0])
 

@@ -9,15 +9,16 @@ import numpy as np
 import zmq
 
 from tandem.bridge.client.contact import Contact
+from tandem.bridge.client.headers import Headers
 from tandem.bridge.client.sockets import MEDIA_HIGH_WATER, subscriber
 from tandem.bridge.contract.errors import InvalidObservation, MissingDependency, StaleObservation
 from tandem.bridge.contract.observation import layout
 from tandem.bridge.contract.spec import BodySpec
-from tandem.bridge.wire.codec import MAX_REPLY, decode
 from tandem.bridge.wire.frames import receive_frames
 from tandem.bridge.wire.message import Message
 
 LARGEST = 64 * 2**20  # bytes of one picture
+WAIT_MS = 20  # for a picture at a time: the socket is told once, as telling it costs more than decoding a header
 
 
 class Pictures:
@@ -34,10 +35,10 @@ class Pictures:
     def __init__(self, context: zmq.Context, contact: Contact, port: int, spec: BodySpec, session: str):
         self._session = session
         self._layout = {key: form for key, form in layout(spec).items() if "." in key}
-        self._newest: dict[str, tuple[Message, zmq.Frame]] = {}
+        self._headers, self._newest = Headers(), dict[str, tuple[Message, int, zmq.Frame]]()
         self._wanted: set[str] = set()
         self._socket = subscriber(context, contact, port, MEDIA_HIGH_WATER, ())
-        self._socket.maxmsgsize = LARGEST
+        self._socket.maxmsgsize, self._socket.rcvtimeo = LARGEST, WAIT_MS
 
     def subscribe(self, key: str) -> None:
         """Ask for a picture from now on; otherwise done when it is first wanted."""
@@ -54,21 +55,23 @@ class Pictures:
         """
         self.subscribe(key)
         end = time.monotonic() + deadline_s
-        while key not in self._newest or self._newest[key][0].t < when:
-            self._socket.setsockopt(zmq.RCVTIMEO, max(0, round((end - time.monotonic()) * 1000)))
+        while key not in self._newest or self._newest[key][1] < when:
             try:
                 parts = receive_frames(self._socket)
             except zmq.Again:
+                if time.monotonic() < end:
+                    continue
                 raise StaleObservation(
                     f"camera gave no {key!r} within {deadline_s:g} s: look at the camera's process"
                 ) from None
             if len(parts) != 3:
                 raise InvalidObservation(f"a picture came in {len(parts)} frames, it has three: topic, header, data")
-            message = decode(parts[1].buffer, limit=MAX_REPLY)
+            topic = parts[0].bytes
+            message, taken = self._headers.read(topic, parts[1].bytes)
             if message.session == self._session:
-                self._newest[parts[0].bytes.decode("utf-8", "replace")] = message, parts[2]
-        message, data = self._newest[key]
-        return self._array(key, message, data), message.t
+                self._newest[topic.decode("utf-8", "replace")] = message, taken, parts[2]
+        message, taken, data = self._newest[key]
+        return self._array(key, message, data), taken
 
     def _array(self, key: str, message: Message, data: zmq.Frame) -> np.ndarray:
         shape, dtype = self._layout[key]

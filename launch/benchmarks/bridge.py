@@ -70,6 +70,8 @@ class Robot:
         bound = {port: bind(self._context, port, Address(), self._security) for port in Port}
         self._sockets = {port: socket for port, (socket, _) in bound.items()}
         outbox, rate = Outbox(SESSION, lambda: (0, 0)), Rate(1e6)
+        self._poller = zmq.Poller()
+        self._poller.register(self._sockets[Port.COMMAND], zmq.POLLIN)
         self._door = Doorman(Port.COMMAND, self._sockets[Port.COMMAND], self._security, outbox, rate, no_tap)
         ports = {str(port): number for port, (_, number) in bound.items()}
         order = {"spec": self._spec.to_dict(), "ports": ports, "session": SESSION, "keys": folder and str(folder)}
@@ -84,12 +86,12 @@ class Robot:
     def round_trip(self, count: int) -> float:
         """State and pictures up, a chunk down, checked; microseconds."""
         begin, now = time.perf_counter_ns(), time.monotonic_ns()
+        self._send_state(count, now)
         for key, image in self._images.items():
             fields = {"camera": key[6:], "key": key, "encoding": "raw", "dtype": "|u1", "shape": image.shape}
             header = encode(Message("frame", fields, SESSION, seq=count, t=now))
             send_picture(self._sockets[Port.MEDIA], key, header, image)
-        self._send_state(count, now)
-        self._sockets[Port.COMMAND].poll(LIMIT_S * 1000)
+        self._poller.poll(LIMIT_S * 1000)
         incoming = next(self._door.arrivals())
         message = admit(incoming, SESSION)
         check_age(message, time.monotonic_ns(), max_ttl=5_000_000_000, max_lead=1_000_000_000)

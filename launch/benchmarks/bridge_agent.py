@@ -39,10 +39,10 @@ def main(order: dict) -> None:
     time.sleep(0.5)  # subscriptions are on their way
     commands.send(b"here")
     while True:
+        state = decode(receive_frames(states)[-1].bytes, limit=MAX_REPLY)
         for key in wanted:
             _, taken = pictures.first_after(key, last, 60.0)
         last = taken + 1
-        state = decode(receive_frames(states)[-1].bytes, limit=MAX_REPLY)
         count += 1
         fields = {"t0": state.t, "dt": 50_000_000, "ttl": 3_000_000_000, "names": spec.action.names, "q": actions}
         commands.send(encode(Message("chunk", fields, session, state.epoch, state.lease, count, time.monotonic_ns())))
