@@ -1,9 +1,10 @@
 """A learned policy: senses in, a chunk out, until its network says that the subgoal is done.
 
 It acts on what it sees now. All that it remembers within an episode is where a plan pointed, since a subgoal that names
-a thing without a point means the one pointed at before, and whether a pick came to nothing, which begins again from the
-ready posture. Of the hand it believes what was measured: fingers that met hold nothing, which ends a subgoal with its
-reason, and picking up begins with an open hand, a little higher if it was not.
+a thing without a point means the one pointed at before, until that was picked up; and whether a subgoal came to
+nothing, which begins again from the ready posture. Of the hand it believes what was measured: fingers that met hold
+nothing, which ends a subgoal with its reason, and picking up begins with an open hand, a little higher if it was not.
+It goes `home` without its network: the ready posture is known.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from tandem.policies.learned.recovery import Recovery
 from tandem.policies.learned.way import Way, eased
 from tandem.policies.motion.kinematics import Arm
 
+HOME = "home"
 EMPTY = 0.035  # a hand that is closed further than this holds nothing
 _OPEN, _RISE_STEPS, _RISE_M = 0.8, 12, 0.08
 _LOST = {"pick": FailureCode.GRASP_FAILED, "place": FailureCode.OBJECT_LOST}
@@ -59,10 +61,10 @@ class LearnedPolicy:
         about: where the network comes from, plain types, for logs.
 
     Attributes:
-        skills: those that it was taught.
+        skills: those that it was taught, and `home`.
         observes: what it reads of an observation.
         confidence: of its last chunk, 0..1.
-        reflex: its last chunk was to rise and open the hand, or to return to the ready posture, not the network's.
+        reflex: its last chunk was to rise, to open the hand or to return to the ready posture, not the network's.
 
     Raises:
         SpecMismatch: it is made for another body.
@@ -91,13 +93,15 @@ class LearnedPolicy:
         self._words = senses.numbered(manifest.words)
         self._cameras = tuple(manifest.body.cameras)
         self._about = dict(about or {})
-        self.skills: Mapping[str, SkillSpec] = MappingProxyType({name: SKILLS[name] for name in manifest.skills})
+        skills = tuple(dict.fromkeys((*manifest.skills, HOME)))
+        self.skills: Mapping[str, SkillSpec] = MappingProxyType({name: SKILLS[name] for name in skills})
         self.observes = (
             keys.JOINT_POSITION, keys.JOINT_VELOCITY, keys.GRIPPER_OPENING, keys.TOOL_POSE, keys.TIME,
             *map(keys.image_key, self._cameras),
         )
         self.confidence, self._now_s = 1.0, 0.0
         self._points: dict[str, CameraPoint] = {}
+        self._carried: set[str] = set()
         self.reset(0)
 
     def describe(self) -> dict[str, Any]:
@@ -123,18 +127,22 @@ class LearnedPolicy:
             UnknownName: it was not taught that skill, or the subgoal points through a camera that is not there.
             InvalidObservation: a key is missing, of the wrong shape or not finite.
             InvalidAction: the network's answer is not finite.
-            SkillFailed: `GRASP_FAILED` or `OBJECT_LOST` when the fingers have met.
+            SkillFailed: `GRASP_FAILED` or `OBJECT_LOST` when the fingers have met, `OBJECT_NOT_FOUND` for what was
+                picked up since it was pointed at.
         """
         skill_named(subgoal.skill, self.skills)
         keys.validate(observation, self._spec)
         q, opening, tool = senses.proprioception(observation)
         now_s = self._now(observation)
         if self._request == 0:
+            self._check_there(subgoal)
             self._recovery.begin(subgoal.skill, now_s)
         piece, phase = self._known_way(subgoal.skill, q, opening, now_s)
-        self.reflex = len(piece) > 0
-        if self.reflex:
+        self.reflex = len(piece) > 0 or subgoal.skill == HOME
+        if len(piece):
             return self._chunk(piece, observation, phase=phase)
+        if subgoal.skill == HOME:
+            return self._chunk(self._at_home(opening), observation, phase=HOME, final=True)
         if opening < EMPTY and subgoal.skill in _LOST:
             raise SkillFailed(_LOST[subgoal.skill], f"{subgoal}: the fingers have met ({opening:.3f} open)")
         answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
@@ -148,7 +156,9 @@ class LearnedPolicy:
         final = left <= self._execute
         rows = every_step(made.action.restored(actions), made.stride)[: max(1, left) if final else self._execute]
         decoded = self._decoder.decode(rows, q, tool)
-        self._recovery.commanded(decoded[:, -1].min(), now_s, final=final)
+        self._recovery.commanded(subgoal.skill, decoded[:, -1], now_s, final=final)
+        if final and subgoal.skill == "pick":
+            self._carried.add(self._said(subgoal))
         return self._chunk(decoded, observation, phase=subgoal.skill, final=final)
 
     def _now(self, observation: Observation) -> float:
@@ -156,21 +166,25 @@ class LearnedPolicy:
         now_s = float(observation[keys.TIME][0])
         if now_s < self._now_s:
             self._points.clear()
+            self._carried.clear()
             self._recovery.forget()
         self._now_s = now_s
         return now_s
 
     def _known_way(self, skill: str, q: np.ndarray, opening: float, now_s: float) -> tuple[np.ndarray, str]:
-        """The next piece of a way in which the network has no part, and its phase; empty when it is the network's turn.
+        """The next piece of a way in which the network has no part, and its phase; empty when that is behind the arm.
 
-        A pick with a hand that is not open rises and opens it; one that is to begin again then returns.
+        A pick with a hand that is not open rises and opens it; one that is to begin again then returns. A place that is
+        to begin again, and `home`, rise first, and hold what they hold.
         """
-        rises = skill == "pick" and self._request == 0 and opening < _OPEN
-        returns = self._way is None and self._recovery.due(skill, now_s)
+        begins, picks = self._request == 0, skill == "pick"
+        returns = begins if skill == HOME else self._recovery.due(skill, now_s)
+        rises = begins and opening < _OPEN if picks else returns and not self._recovery.is_ready(q)
         if self._way is None and (rises or returns):
-            rows = self._risen(q) if rises else np.empty((0, len(q) + 1))
+            hand = 1.0 if picks else _hand(opening)
+            rows = self._risen(q, hand) if rises else np.empty((0, len(q) + 1))
             if returns:
-                rows = np.concatenate([rows, self._recovery.way(rows[-1, :-1] if rises else q)])
+                rows = np.concatenate([rows, self._recovery.way(rows[-1, :-1] if rises else q, hand)])
             self._way = Way(rows, self._manifest.horizon * self._manifest.stride, "return" if returns else "open")
         if self._way is None:
             return np.empty((0, len(q) + 1)), ""
@@ -180,9 +194,13 @@ class LearnedPolicy:
             self._recovery.resumed(now_s)
         return piece, phase
 
-    def _risen(self, q: np.ndarray) -> np.ndarray:
-        """Straight up, the hand open, the arm in the posture that it has."""
-        pose, rows, here = self._arm.fk(q), np.ones((_RISE_STEPS, len(q) + 1)), q
+    def _at_home(self, opening: float) -> np.ndarray:
+        """(1, n + 1)."""
+        return np.append(self._spec.home, _hand(opening))[None]
+
+    def _risen(self, q: np.ndarray, hand: float) -> np.ndarray:
+        """Straight up, the hand as told, the arm in the posture that it has."""
+        pose, rows, here = self._arm.fk(q), np.full((_RISE_STEPS, len(q) + 1), hand), q
         bottom = pose[2, 3]
         for row, share in zip(rows, eased(_RISE_STEPS), strict=True):
             pose[2, 3] = bottom + share * _RISE_M
@@ -205,7 +223,7 @@ class LearnedPolicy:
     def _sensed(self, observation: Observation, subgoal: Subgoal) -> Senses:
         q, opening, tool = senses.proprioception(observation)
         said = senses.words_of(subgoal)
-        aim = self._aim(subgoal, " ".join(said), q)
+        aim = self._aim(subgoal, q)
         pictures = {camera: observation[keys.image_key(camera)] for camera in self._cameras}
         seen = self._eyes.see(pictures, q, tool, aim)
         state = self._manifest.state.normalised(senses.state(q, np.float64(opening), tool, aim))
@@ -217,9 +235,23 @@ class LearnedPolicy:
         )
         return told.to(self._device)
 
-    def _aim(self, subgoal: Subgoal, said: str, q: np.ndarray) -> np.ndarray:
+    def _check_there(self, subgoal: Subgoal) -> None:
+        """Where a thing was pointed at before it was picked up, it is no more."""
+        said = self._said(subgoal)
+        if senses.point_of(subgoal) is not None:
+            self._carried.discard(said)
+        elif subgoal.skill == "pick" and said in self._carried:
+            raise SkillFailed(
+                FailureCode.OBJECT_NOT_FOUND, f"{subgoal}: it was picked up since it was pointed at; point at it anew"
+            )
+
+    @staticmethod
+    def _said(subgoal: Subgoal) -> str:
+        return " ".join(senses.words_of(subgoal))
+
+    def _aim(self, subgoal: Subgoal, q: np.ndarray) -> np.ndarray:
         """(3,) where the subgoal's point is, or was when the same words last had one; NaN when they never had."""
-        point = senses.point_of(subgoal)
+        said, point = self._said(subgoal), senses.point_of(subgoal)
         if point is not None:
             self._points[said] = point
         else:
@@ -228,6 +260,11 @@ class LearnedPolicy:
             return senses.NOWHERE
         camera = self._spec.camera(point.camera)
         return senses.on_plane(point, camera, self._eyes.pose(point.camera, q))
+
+
+def _hand(opening: float) -> float:
+    """What a hand is told that shall stay as it is."""
+    return float(opening >= _OPEN)
 
 
 def every_step(actions: np.ndarray, stride: int) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""When a pick has come to nothing, it begins again from the ready posture, where every demonstration begins.
+"""What has come to nothing begins again from the ready posture, where every demonstration of a pick begins.
 
-A learned policy that hesitates between two grasps turns its hand a little further with every look, until the wrist is
-at its end and the arm in postures that nobody demonstrated. From there it finds no way back by itself.
+A learned policy that hesitates between two grasps, or two ways over a bin, turns its hand a little further with every
+look, until the wrist is at its end and the arm in postures that nobody demonstrated. From there it finds no way back by
+itself. A pick begins again with an open hand; a place goes back with what it holds.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import numpy as np
 from tandem.bridge.contract import BodySpec
 from tandem.policies.learned.way import eased, steps_of
 
-PATIENCE_S = 6.0  # demonstrated picks close the hand within four
-_CLOSING = 0.3  # an opening commanded below it
+PATIENCE_S = {"pick": 6.0, "place": 8.0}  # demonstrated picks close the hand within four, places open it within six
+_CLOSING, _OPENING = 0.3, 0.7  # an opening commanded below it, above it
 _NEAR_RAD = 0.05
 _PACE = 0.7  # of the limits
 
@@ -38,9 +39,11 @@ class Recovery:
         self._owed = self._unfinished and skill == "pick"
         self._unfinished, self._since_s = True, now_s
 
-    def commanded(self, opening: float, now_s: float, *, final: bool) -> None:
-        """What the network has just asked for: a hand that closes is no hesitation."""
-        if opening < _CLOSING:
+    def commanded(self, skill: str, openings: np.ndarray, now_s: float, *, final: bool) -> None:
+        """What the network has just asked for, openings (T,): a pick that closes the hand does not hesitate, nor does a
+        place that opens it.
+        """
+        if openings.min() < _CLOSING if skill == "pick" else openings.max() > _OPENING:
             self._since_s = now_s
         self._unfinished = not final
 
@@ -50,12 +53,16 @@ class Recovery:
 
     def due(self, skill: str, now_s: float) -> bool:
         """Whether the arm should go back now."""
-        return self._owed or (skill == "pick" and now_s - self._since_s > PATIENCE_S)
+        return self._owed or now_s - self._since_s > PATIENCE_S.get(skill, np.inf)
 
-    def way(self, q: np.ndarray) -> np.ndarray:
-        """(T, n + 1) from joints (n,) to the ready posture, rest to rest, the hand open; empty if it is there."""
-        spec, far = self._spec, self._spec.home - q
-        if np.abs(far).max() <= _NEAR_RAD:
+    def is_ready(self, q: np.ndarray) -> bool:
+        """Whether joints (n,) are the ready posture's."""
+        return bool(np.abs(self._spec.home - q).max() <= _NEAR_RAD)
+
+    def way(self, q: np.ndarray, opening: float) -> np.ndarray:
+        """(T, n + 1) from joints (n,) to the ready posture, rest to rest, the hand as told; empty if it is there."""
+        if self.is_ready(q):
             return np.empty((0, len(q) + 1))
+        spec, far = self._spec, self._spec.home - q
         steps = steps_of(far, _PACE * spec.velocity_limit, _PACE * spec.acceleration_limit, spec.dt_s)
-        return np.column_stack([q + eased(steps)[:, None] * far, np.ones(steps)])
+        return np.column_stack([q + eased(steps)[:, None] * far, np.full(steps, opening)])

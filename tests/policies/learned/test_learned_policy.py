@@ -13,6 +13,7 @@ from tandem.policies.hybrid import HybridPolicy
 from tandem.policies.learned import LearnedPolicy
 from tandem.policies.learned.layouts import Layout
 from tandem.policies.learned.network import Answer
+from tandem.policies.learned.recovery import PATIENCE_S
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.kinematics import Arm
 from tandem.policies.motion.targets import DepthTargets
@@ -123,6 +124,47 @@ def test_a_pick_that_came_to_nothing_begins_again_from_the_ready_posture_smoothl
     assert max(arm.fk(row)[2, 3] for row in rows) >= arm.fk(q)[2, 3] + 0.07, "first it rises"
     jerk = np.diff(np.vstack([q, q, rows, spec.home, spec.home]), 3, axis=0) / spec.dt_s**3
     assert np.linalg.norm(jerk, axis=1).max() < 200
+
+
+@pytest.mark.parametrize("hand", [0.4, 1.0])
+@pytest.mark.parametrize("skill", ["place", "home"])
+def test_a_place_that_hesitates_and_home_rise_and_return_with_what_the_hand_holds(scripted, spec, seen, skill, hand):
+    policy, network = scripted()
+    arm, q = Arm(spec), spec.home + 0.3
+    subgoal = PLACE if skill == "place" else Subgoal("home")
+    late = 0.0 if skill == "home" else PATIENCE_S["place"] + 0.1
+    if skill == "place":
+        assert policy.infer(seen(spec, arm, q, opening=hand), subgoal).phase == "place"
+    rows, chunk = [q], None
+    while True:
+        now = seen(spec, arm, rows[-1], opening=hand)
+        chunk = policy.infer({**now, "time": now["time"] + late}, subgoal)
+        if chunk.phase != "return":
+            break
+        assert (chunk.actions[:, -1] == (hand == 1.0)).all()
+        rows += [action[:-1] for action in chunk.actions]
+    assert np.allclose(rows[-1], spec.home, atol=1e-6)
+    assert max(arm.fk(row)[2, 3] for row in rows) >= arm.fk(q)[2, 3] + 0.07, "first it rises"
+    assert (chunk.phase, chunk.final) == (skill, skill == "home")
+    assert len(network.told) == (2 if skill == "place" else 0)
+
+
+def test_home_where_it_is_already_moves_nothing(scripted, spec, observation):
+    chunk = scripted()[0].infer(observation, Subgoal("home"))
+    assert (len(chunk), chunk.final) == (1, True)
+    assert np.allclose(chunk.actions[0, :-1], spec.home)
+
+
+def test_what_was_picked_up_is_not_where_it_was_pointed_at(scripted, spec, observation):
+    bare = Subgoal("pick", {"object": "red cube"})
+    policy = scripted(remaining=0.0)[0]
+    assert policy.infer(observation, PICK).final
+    policy.reset(1)
+    with pytest.raises(SkillFailed, match="point at it anew") as failed:
+        policy.infer(observation, bare)
+    assert failed.value.code is FailureCode.OBJECT_NOT_FOUND
+    policy.reset(2)
+    assert policy.infer(observation, PICK).final
 
 
 def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observation):
