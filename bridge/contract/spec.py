@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 from tandem.bridge.contract.action import ActionKind, ActionSpec
 from tandem.bridge.contract.arrays import frozen
 from tandem.bridge.contract.errors import InvalidSpec, UnknownName
+
+_NUMBERS, _ROUNDING = (int, float), 1e-9
 
 
 class StopBehaviour(StrEnum):
@@ -214,13 +217,28 @@ class BodySpec:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
     def differences(self, other: BodySpec) -> list[str]:
-        """One line for each field in which two specifications differ; empty when they agree."""
+        """One line for each field in which two specifications differ; empty when they agree.
+
+        Numbers agree within 1e-9 of their unit or of themselves: one kind of processor rounds a camera's pose in its
+        last bit otherwise than another.
+        """
         mine, theirs = self.to_dict(), other.to_dict()
         return [
             f"{name}: {_short(mine[name])} here, {_short(theirs[name])} there"
             for name in mine
-            if mine[name] != theirs[name]
+            if not _agree(mine[name], theirs[name])
         ]
+
+
+def _agree(one: Any, other: Any) -> bool:
+    """Whether two plain values are the same but for rounding."""
+    if isinstance(one, _NUMBERS) and isinstance(other, _NUMBERS):
+        return math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_agree(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_agree, one, other))
+    return one == other
 
 
 def _short(value: Any) -> str:

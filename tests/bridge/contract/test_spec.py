@@ -106,6 +106,17 @@ def test_differences_name_the_field_and_both_values(fields):
     assert changed(**fields).digest() != SPEC.digest()
 
 
+def test_what_another_processor_rounds_otherwise_is_no_difference():
+    (camera,) = SPEC.cameras
+    pose = camera.T_mount_camera.copy()
+    pose[:3] = np.nextafter(pose[:3], 2)
+    assert not np.array_equal(pose, camera.T_mount_camera)
+    assert SPEC.differences(changed(cameras=(dataclasses.replace(camera, T_mount_camera=pose),))) == []
+    pose = camera.T_mount_camera + np.array([[0, 0, 0, 1e-6]] * 3 + [[0, 0, 0, 0]])
+    (line,) = SPEC.differences(changed(cameras=(dataclasses.replace(camera, T_mount_camera=pose),)))
+    assert line.startswith("cameras: ")
+
+
 def test_a_long_difference_is_cut_short():
     (line,) = SPEC.differences(changed(kinematics="<mujoco>" + " " * 5000))
     assert len(line) < 250
