@@ -15,9 +15,10 @@ from tandem.agent.broadcast import Broadcast
 from tandem.agent.clock import Clock, Lockstep
 from tandem.agent.drive import Drive
 from tandem.agent.failures import NAMED, UNTRUSTED, code_of, words_of
+from tandem.agent.hand import may_hold
 from tandem.agent.ledger import Ending, Ledger, finish
 from tandem.agent.preflight import check_chunk, preflight
-from tandem.agent.recover import PASSING, REMEDIES, Budget, Limits, Recovery, without_points
+from tandem.agent.recover import PASSING, REMEDIES, UNCERTAIN, Budget, Limits, Recovery, without_points
 from tandem.bridge.contract import (
     ActionKind,
     Attempt,
@@ -199,12 +200,22 @@ class _Episode:
             detail = verdict.evidence
         except NAMED as error:
             failure, detail = str(code_of(error)), words_of(error)
+        end_s, self.drive.subgoal = self.drive.time_s, -1
+        if failure in UNCERTAIN and subgoal.skill == "place" and may_hold(self.drive.observation) is False:
+            second = self.look_again(subgoal, self.ledger.before[i])
+            if second.outcome is Outcome.SUCCESS:
+                self.ledger.seen[i] = verdict = second
+                failure, detail = None, f"{detail}; but from afar: {second.evidence}"
         measured = self.agent.measure(subgoal) if self.agent.measure and failure not in UNTRUSTED else None
-        attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, self.drive.time_s)
+        attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, end_s)
         self.ledger.attempts.append(attempt)
         self.drive.event(EventKind.SUBGOAL_END, failure or "done", **place, **attempt.to_dict())
-        self.drive.subgoal = -1
         return attempt
+
+    def look_again(self, subgoal: Subgoal, before: Observation) -> Verdict:
+        """What an empty hand has dropped may lie where it should, behind the arm: step back and look."""
+        self.step_back()
+        return self.look(subgoal, before)
 
     def check(self, subgoal: Subgoal) -> None:
         """Preflight. A subgoal that names what is not there is the planner's failure."""

@@ -50,6 +50,12 @@ PASSING = frozenset({"pick"})
 """Skills whose effect ends with what follows: nobody expects a placed object to be held still."""
 
 
+UNCERTAIN = frozenset({
+    FailureCode.OBJECT_LOST, FailureCode.PLACE_FAILED, FailureCode.TIMEOUT, FailureCode.CRITERION_NOT_MET,
+})
+"""Failures of a `place` after which the object may lie where it should all the same, if the hand is empty."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much an episode may cost.

@@ -131,7 +131,7 @@ class LearnedFlow:
         answer, scale = self._between.answer_given, self._manifest.action
         if round(float(answer.remaining[0]) * self.horizon) <= self._execute:
             return chunk
-        actions = answer.actions[0].float().cpu().numpy() * scale.deviation + scale.mean
+        actions = scale.restored(answer.actions[self._policy.draw].float().cpu().numpy())
         q, _, tool = senses.proprioception(observation)
         return replace(chunk, actions=self._decoder.decode(every_step(actions, self.stride), q, tool))
 

@@ -64,6 +64,7 @@ class LearnedPolicy:
         skills: those that it was taught, and `home`.
         observes: what it reads of an observation.
         confidence: of its last chunk, 0..1.
+        draw: which of the chunks that its network drew was its last.
         reflex: its last chunk was to rise, to open the hand or to return to the ready posture, not the network's.
 
     Raises:
@@ -99,7 +100,7 @@ class LearnedPolicy:
             keys.JOINT_POSITION, keys.JOINT_VELOCITY, keys.GRIPPER_OPENING, keys.TOOL_POSE, keys.TIME,
             *map(keys.image_key, self._cameras),
         )
-        self.confidence, self._now_s = 1.0, 0.0
+        self.confidence, self.draw, self._now_s = 1.0, 0, 0.0
         self._points: dict[str, CameraPoint] = {}
         self._carried: set[str] = set()
         self.reset(0)
@@ -146,15 +147,16 @@ class LearnedPolicy:
         if opening < EMPTY and subgoal.skill in _LOST:
             raise SkillFailed(_LOST[subgoal.skill], f"{subgoal}: the fingers have met ({opening:.3f} open)")
         answer = self._network.answer(self._sensed(observation, subgoal), self._generator(observation))
-        actions = answer.actions[0].float().cpu().numpy()
+        made = self._manifest
+        drawn = made.action.restored(answer.actions.float().cpu().numpy())
         remaining = float(answer.remaining[0])
-        if not (np.isfinite(actions).all() and np.isfinite(remaining)):
+        if not (np.isfinite(drawn).all() and np.isfinite(remaining)):
             raise InvalidAction("the learned policy's answer is not finite: its weights are damaged")
         self.confidence = float(answer.confidence[0])
-        made = self._manifest
+        self.draw = self._recovery.chosen(subgoal.skill, drawn[:, :, -1], now_s)
         left = round(remaining * made.horizon * made.stride)
         final = left <= self._execute
-        rows = every_step(made.action.restored(actions), made.stride)[: max(1, left) if final else self._execute]
+        rows = every_step(drawn[self.draw], made.stride)[: max(1, left) if final else self._execute]
         decoded = self._decoder.decode(rows, q, tool)
         self._recovery.commanded(subgoal.skill, decoded[:, -1], now_s, final=final)
         if final and subgoal.skill == "pick":

@@ -13,6 +13,7 @@ from tandem.bridge.contract import BodySpec
 from tandem.policies.learned.way import eased, steps_of
 
 PATIENCE_S = {"pick": 6.0, "place": 8.0}  # demonstrated picks close the hand within four, places open it within six
+_BOLD = 0.7  # of the patience
 _CLOSING, _OPENING = 0.3, 0.7  # an opening commanded below it, above it
 _NEAR_RAD = 0.05
 _PACE = 0.7  # of the limits
@@ -46,6 +47,15 @@ class Recovery:
         if openings.min() < _CLOSING if skill == "pick" else openings.max() > _OPENING:
             self._since_s = now_s
         self._unfinished = not final
+
+    def chosen(self, skill: str, openings: np.ndarray, now_s: float) -> int:
+        """Which of several chunks, openings (N, T), is carried out.
+
+        The first, which is nearest to their mean; but where most of the patience for a place is gone the one that opens
+        the hand furthest: a mean of some that let go and some that wait waits for ever.
+        """
+        bold = skill == "place" and now_s - self._since_s >= _BOLD * PATIENCE_S[skill]
+        return int(openings.max(1).argmax()) if bold else 0
 
     def resumed(self, now_s: float) -> None:
         """The way back is behind the arm; the network drives again."""

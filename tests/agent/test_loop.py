@@ -8,7 +8,7 @@ import pytest
 
 from tandem.agent.clock import Charged
 from tandem.agent.loop import Agent
-from tandem.agent.recover import Limits
+from tandem.agent.recover import UNCERTAIN, Limits
 from tandem.bridge.conformance import DummyBody, DummyPlanner, DummyPolicy, DummyVerifier, dummy_spec
 from tandem.bridge.contract import (
     SKILLS,
@@ -192,13 +192,43 @@ def test_every_attempt_is_a_new_epoch():
 def test_a_lost_object_backs_up_to_its_pick_without_the_old_point():
     pick = Subgoal("pick", {"object": "red cube", "point": CameraPoint("front", 3, 4)})
     policy = TroubledPolicy(place=[FailureCode.OBJECT_LOST])
-    verifier = PlannedVerifier(pick=[Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS])
+    verifier = PlannedVerifier(
+        pick=[Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS], place=[Outcome.FAILURE, Outcome.SUCCESS]
+    )
     result, heard = run(planner=Plans((pick, PLACE), ()), policy=policy, verifier=verifier)
     assert result.claimed
     assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "place", "pick", "place"]
+    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "place", "home", "pick", "place"]
     assert "point" in policy.tried[0].arguments
-    assert "point" not in policy.tried[2].arguments  # the cube has been moved since the point was taken
+    assert "point" not in policy.tried[3].arguments  # the cube has been moved since the point was taken
     assert heard.of(EventKind.RECOVERY)[0].data["action"] == "back_up"
+
+
+@pytest.mark.parametrize("code", sorted(UNCERTAIN))
+def test_what_an_empty_hand_let_go_is_looked_at_again_without_the_arm_before_it(code):
+    policy = TroubledPolicy(place=[code])
+    planner = Plans((PICK, PLACE, PICK), ())
+    result, heard = run(planner=planner, policy=policy)
+    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "place", "home", "pick"]
+    placed = result.attempts[1]
+    assert (placed.claimed, placed.failure, placed.seen.outcome) == (False, None, Outcome.SUCCESS)
+    assert placed.detail.startswith("as the test asks; but from afar: ")
+    assert not heard.of(EventKind.RECOVERY)
+    assert placed.end_s < result.attempts[2].start_s
+    assert {step.subgoal for step in heard.steps if placed.end_s < step.observation["time"][0] <=
+            result.attempts[2].start_s} == {-1}
+
+
+@pytest.mark.parametrize(("opening", "code"), [(0.5, FailureCode.TIMEOUT), (1.0, FailureCode.UNREACHABLE)])
+def test_what_is_still_in_the_hand_or_was_never_begun_is_not_looked_at_again(opening, code):
+    class Holding(DummyBody):
+        def step(self, action):
+            observation, *rest = super().step(action)
+            return {**observation, "gripper_opening": np.array([opening])}, *rest
+
+    policy = TroubledPolicy(place=[code])
+    result, _ = run(body=Holding(SPEC), planner=Plans(TASK, ()), policy=policy, limits=Limits(replans=0))
+    assert codes(result)[:2] == [None, code], "the verifier would have seen it done"
 
 
 def test_backing_up_stops_at_the_last_criterion_that_holds():
@@ -305,7 +335,7 @@ def test_an_inconclusive_verifier_may_look_once_more():
 
 
 def test_a_late_sight_lets_the_agent_claim_when_nothing_is_left():
-    verifier = PlannedVerifier(place=[Outcome.FAILURE, Outcome.SUCCESS])
+    verifier = PlannedVerifier(place=[Outcome.FAILURE, Outcome.FAILURE, Outcome.SUCCESS])
     result, _ = run(planner=Plans(TASK, ()), verifier=verifier, limits=Limits(back_ups=0))
     assert result.claimed
     assert codes(result) == [None, "CRITERION_NOT_MET"]

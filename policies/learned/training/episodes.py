@@ -89,7 +89,8 @@ def _stretches(log: LogReader, steps: list[LoggedStep]) -> Iterator[Stretch]:
     tries: list[tuple[Subgoal, bool]] = []
     for event in log.events():
         if event.kind is EventKind.SUBGOAL_END:
-            tries.append((Subgoal.from_dict(event.data["subgoal"]), event.data["failure"] is None))
+            done = event.data["claimed"] and event.data["failure"] is None  # not what only chance has done
+            tries.append((Subgoal.from_dict(event.data["subgoal"]), done))
     rows: dict[int, list[int]] = {}
     for step in steps:
         if step.phase != LEARNER:

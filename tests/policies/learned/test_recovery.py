@@ -72,6 +72,16 @@ def test_hesitation_is_a_pick_that_does_not_close_the_hand_and_a_place_that_does
     assert not recovery.due(skill, 6.0 + 2 * patience_s)
 
 
+def test_most_of_the_patience_gone_the_chunk_of_a_place_that_lets_go_is_carried_out(recovery):
+    openings = np.array([[0.6, 0.5], [0.6, 0.1], [0.6, 0.9]])
+    for skill, boldest in (("pick", 0), ("place", 2), ("home", 0)):
+        recovery.begin(skill, 0.0)
+        recovery.commanded(skill, HALF, 0.0, final=False)
+        most_s = 0.71 * PATIENCE_S.get(skill, 10.0)
+        assert recovery.chosen(skill, openings, most_s / 2) == 0
+        assert recovery.chosen(skill, openings, most_s) == boldest
+
+
 def test_another_episode_owes_nothing_to_the_last(recovery):
     recovery.begin("pick", 0.0)
     recovery.forget()
