@@ -44,6 +44,7 @@ from tandem.policies.motion.kinematics import Arm
 
 HOME = "home"
 EMPTY = 0.035  # a hand that is closed further than this holds nothing
+WIDE = 0.95  # nor does one that is open further
 _OPEN, _RISE_STEPS, _RISE_M = 0.8, 12, 0.08
 _LOST = {"pick": FailureCode.GRASP_FAILED, "place": FailureCode.OBJECT_LOST}
 
@@ -128,15 +129,15 @@ class LearnedPolicy:
             UnknownName: it was not taught that skill, or the subgoal points through a camera that is not there.
             InvalidObservation: a key is missing, of the wrong shape or not finite.
             InvalidAction: the network's answer is not finite.
-            SkillFailed: `GRASP_FAILED` or `OBJECT_LOST` when the fingers have met, `OBJECT_NOT_FOUND` for what was
-                picked up since it was pointed at.
+            SkillFailed: `GRASP_FAILED` or `OBJECT_LOST` when the fingers have met, `PRECONDITION_FAILED` to place with
+                an empty hand, `OBJECT_NOT_FOUND` to pick what was picked up since it was pointed at.
         """
         skill_named(subgoal.skill, self.skills)
         keys.validate(observation, self._spec)
         q, opening, tool = senses.proprioception(observation)
         now_s = self._now(observation)
         if self._request == 0:
-            self._check_there(subgoal)
+            self._check_begun(subgoal, opening)
             self._recovery.begin(subgoal.skill, now_s)
         piece, phase = self._known_way(subgoal.skill, q, opening, now_s)
         self.reflex = len(piece) > 0 or subgoal.skill == HOME
@@ -237,8 +238,10 @@ class LearnedPolicy:
         )
         return told.to(self._device)
 
-    def _check_there(self, subgoal: Subgoal) -> None:
-        """Where a thing was pointed at before it was picked up, it is no more."""
+    def _check_begun(self, subgoal: Subgoal, opening: float) -> None:
+        """An empty hand places nothing; and where a thing was pointed at before it was picked up, it is no more."""
+        if subgoal.skill == "place" and not EMPTY <= opening < WIDE:
+            raise SkillFailed(FailureCode.PRECONDITION_FAILED, "place needs a held object; the gripper is empty")
         said = self._said(subgoal)
         if senses.point_of(subgoal) is not None:
             self._carried.discard(said)

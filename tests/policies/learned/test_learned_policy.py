@@ -20,7 +20,7 @@ from tandem.policies.motion.targets import DepthTargets
 
 POINT = CameraPoint("front", 300, 250)
 PICK = Subgoal("pick", {"object": "red cube", "point": POINT})
-PLACE = Subgoal("place", {"target": "blue bin"})
+PLACE, HOME = Subgoal("place", {"target": "blue bin"}), Subgoal("home")
 
 
 class Scripted(nn.Module):
@@ -59,7 +59,9 @@ def observation(spec, seen):
 @pytest.mark.parametrize("layout", list(Layout))
 def test_it_conforms(made, spec, observation, layout):
     manifest, network = made(spec, layout=layout)
-    check_policy(lambda: LearnedPolicy(spec, manifest, network, execute=4), spec, observation, [PICK, PLACE])
+    check_policy(lambda: LearnedPolicy(spec, manifest, network, execute=4), spec, observation, [PICK, HOME])
+    holding = {**observation, "gripper_opening": np.array([0.4])}
+    check_policy(lambda: LearnedPolicy(spec, manifest, network, execute=4), spec, holding, [PLACE, HOME])
 
 
 def test_the_same_seed_and_call_give_the_same_to_the_bit(made, spec, observation):
@@ -84,10 +86,19 @@ def test_it_looks_again_after_a_few_actions_and_ends_with_the_subgoal(scripted, 
 @pytest.mark.parametrize(("subgoal", "code"), [(PICK, FailureCode.GRASP_FAILED), (PLACE, FailureCode.OBJECT_LOST)])
 def test_fingers_that_met_hold_nothing(scripted, spec, seen, subgoal, code):
     policy, empty = scripted()[0], seen(spec, Arm(spec), opening=0.01)
-    policy.infer(seen(spec, Arm(spec)), subgoal)
+    policy.infer(seen(spec, Arm(spec), opening=0.9), subgoal)
     with pytest.raises(SkillFailed) as failed:
         policy.infer(empty, subgoal)
     assert failed.value.code is code
+
+
+@pytest.mark.parametrize("opening", [0.0, 0.03, 0.95, 1.0])
+def test_an_empty_hand_places_nothing(scripted, spec, seen, opening):
+    policy, network = scripted()
+    with pytest.raises(SkillFailed, match="needs a held object") as failed:
+        policy.infer(seen(spec, Arm(spec), opening=opening), PLACE)
+    assert failed.value.code is FailureCode.PRECONDITION_FAILED
+    assert not network.told
 
 
 def test_picking_up_begins_with_an_open_hand(scripted, spec, seen):
@@ -126,12 +137,11 @@ def test_a_pick_that_came_to_nothing_begins_again_from_the_ready_posture_smoothl
     assert np.linalg.norm(jerk, axis=1).max() < 200
 
 
-@pytest.mark.parametrize("hand", [0.4, 1.0])
-@pytest.mark.parametrize("skill", ["place", "home"])
+@pytest.mark.parametrize(("skill", "hand"), [("place", 0.4), ("home", 0.4), ("home", 1.0)])
 def test_a_place_that_hesitates_and_home_rise_and_return_with_what_the_hand_holds(scripted, spec, seen, skill, hand):
     policy, network = scripted()
     arm, q = Arm(spec), spec.home + 0.3
-    subgoal = PLACE if skill == "place" else Subgoal("home")
+    subgoal = PLACE if skill == "place" else HOME
     late = 0.0 if skill == "home" else PATIENCE_S["place"] + 0.1
     if skill == "place":
         assert policy.infer(seen(spec, arm, q, opening=hand), subgoal).phase == "place"
@@ -150,7 +160,7 @@ def test_a_place_that_hesitates_and_home_rise_and_return_with_what_the_hand_hold
 
 
 def test_home_where_it_is_already_moves_nothing(scripted, spec, observation):
-    chunk = scripted()[0].infer(observation, Subgoal("home"))
+    chunk = scripted()[0].infer(observation, HOME)
     assert (len(chunk), chunk.final) == (1, True)
     assert np.allclose(chunk.actions[0, :-1], spec.home)
 
@@ -180,7 +190,8 @@ def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observ
 
 def test_words_and_skills_reach_the_network_as_they_are_numbered(scripted, observation):
     policy, network = scripted()
-    policy.infer(observation, Subgoal("place", {"object": "Red ball", "target": "blue bin"}))
+    holding = {**observation, "gripper_opening": np.array([0.4])}
+    policy.infer(holding, Subgoal("place", {"object": "Red ball", "target": "blue bin"}))
     told = network.told[0]
     assert told.skill.tolist() == [1]
     assert told.words[0, :6].tolist() == [2, 1, 4, 5, 0, 0]  # red, unknown, blue, bin
