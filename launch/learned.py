@@ -63,7 +63,9 @@ class Learned:
     def policy(self, spec: BodySpec, *, executed: bool = False) -> Policy:
         """A new one for a body; `executed` for an executor, which decides itself how much of a chunk is carried out."""
         first = self._whole(spec) if executed and self._manifest.architecture == "flow" else self._plain(spec)
-        return HybridPolicy(first, MotionPolicy(spec, DepthTargets(spec))) if self._hybrid else first
+        if not self._hybrid:
+            return first
+        return HybridPolicy(first, MotionPolicy(spec, DepthTargets(spec)), preflight=first.preflight)
 
     def _plain(self, spec: BodySpec) -> Policy:
         from tandem.policies.learned import LearnedPolicy

@@ -104,6 +104,10 @@ class LearnedFlow:
         """See `Policy`."""
         self._policy.reset(epoch)
 
+    def preflight(self, observation: Observation, subgoal: Subgoal) -> None:
+        """As the policy."""
+        self._policy.preflight(observation, subgoal)
+
     def carried_out(self, count: int) -> None:
         """See `Policy`."""
         self._policy.carried_out(count)

@@ -137,7 +137,7 @@ class LearnedPolicy:
         q, opening, tool = senses.proprioception(observation)
         now_s = self._now(observation)
         if self._request == 0:
-            self._check_begun(subgoal, opening)
+            self.preflight(observation, subgoal)
             self._recovery.begin(subgoal.skill, now_s)
         piece, phase = self._known_way(subgoal.skill, q, opening, now_s)
         self.reflex = len(piece) > 0 or subgoal.skill == HOME
@@ -163,6 +163,22 @@ class LearnedPolicy:
         if final and subgoal.skill == "pick":
             self._carried.add(self._said(subgoal))
         return self._chunk(decoded, observation, phase=subgoal.skill, final=final)
+
+    def preflight(self, observation: Observation, subgoal: Subgoal) -> None:
+        """An empty hand places nothing; and where a thing was pointed at before it was picked up, it is no more.
+
+        Raises:
+            SkillFailed: `PRECONDITION_FAILED`, `OBJECT_NOT_FOUND`.
+        """
+        opening = float(observation[keys.GRIPPER_OPENING][0])
+        if subgoal.skill == "place" and not EMPTY <= opening < WIDE:
+            raise SkillFailed(FailureCode.PRECONDITION_FAILED, "place needs a held object; the gripper is empty")
+        if subgoal.skill != "pick" or senses.point_of(subgoal) is not None:
+            return
+        if self._said(subgoal) in self._carried:
+            raise SkillFailed(
+                FailureCode.OBJECT_NOT_FOUND, f"{subgoal}: it was picked up since it was pointed at; point at it anew"
+            )
 
     def _now(self, observation: Observation) -> float:
         """Body time; where it goes back, another episode has begun."""
@@ -238,18 +254,6 @@ class LearnedPolicy:
         )
         return told.to(self._device)
 
-    def _check_begun(self, subgoal: Subgoal, opening: float) -> None:
-        """An empty hand places nothing; and where a thing was pointed at before it was picked up, it is no more."""
-        if subgoal.skill == "place" and not EMPTY <= opening < WIDE:
-            raise SkillFailed(FailureCode.PRECONDITION_FAILED, "place needs a held object; the gripper is empty")
-        said = self._said(subgoal)
-        if senses.point_of(subgoal) is not None:
-            self._carried.discard(said)
-        elif subgoal.skill == "pick" and said in self._carried:
-            raise SkillFailed(
-                FailureCode.OBJECT_NOT_FOUND, f"{subgoal}: it was picked up since it was pointed at; point at it anew"
-            )
-
     @staticmethod
     def _said(subgoal: Subgoal) -> str:
         return " ".join(senses.words_of(subgoal))
@@ -259,6 +263,7 @@ class LearnedPolicy:
         said, point = self._said(subgoal), senses.point_of(subgoal)
         if point is not None:
             self._points[said] = point
+            self._carried.discard(said)
         else:
             point = self._points.get(said)
         if point is None:

@@ -209,6 +209,17 @@ def test_it_refuses_what_it_was_not_taught(scripted, observation):
         scripted()[0].infer(observation, Subgoal("pick", {"object": "a", "point": CameraPoint("side", 1, 1)}))
 
 
+def test_motion_takes_over_what_was_picked_up_since_it_was_pointed_at(scripted, spec, observation):
+    told, first = [], scripted(remaining=0.0)[0]
+    first.infer(observation, PICK)
+    hybrid = HybridPolicy(first, MotionPolicy(spec, DepthTargets(spec)), least=0.0, preflight=first.preflight)
+    hybrid.listen(told.append)
+    hybrid.reset(1)
+    with contextlib.suppress(SkillFailed):
+        hybrid.infer(observation, Subgoal("pick", {"object": "red cube"}))
+    assert "point at it anew" in told[0].message
+
+
 def test_motion_takes_over_where_it_is_not_sure(scripted, spec, observation):
     told = []
     hybrid = HybridPolicy(scripted()[0], MotionPolicy(spec, DepthTargets(spec)))
