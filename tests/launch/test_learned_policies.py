@@ -38,7 +38,7 @@ def test_the_shipped_policy_is_small_and_drives_the_default_arm():
     rig = Rig(System(planner="scripted", policy=str(SHIPPED)))
     try:
         assert isinstance(rig.make_policy(), LearnedPolicy)
-        assert set(rig.make_policy().skills) == {"pick", "place"}
+        assert set(rig.make_policy().skills) == {"pick", "place", "home"}
         told = rig.manifest(0, {})["policy"]
         assert len(told["digest"]) == 64
         observation, _ = rig.body.reset(seed=4)
