@@ -202,10 +202,13 @@ class _Episode:
             failure, detail = str(code_of(error)), words_of(error)
         end_s, self.drive.subgoal = self.drive.time_s, -1
         if failure in UNCERTAIN and subgoal.skill == "place" and may_hold(self.drive.observation) is False:
-            second = self.look_again(subgoal, self.ledger.before[i])
-            if second.outcome is Outcome.SUCCESS:
-                self.ledger.seen[i] = verdict = second
-                failure, detail = None, f"{detail}; but from afar: {second.evidence}"
+            try:
+                second = self.look_again(subgoal, self.ledger.before[i])
+                if second.outcome is Outcome.SUCCESS:
+                    self.ledger.seen[i] = verdict = second
+                    failure, detail = None, f"{detail}; but from afar: {second.evidence}"
+            except NAMED as error:
+                failure, detail = str(code_of(error)), f"{detail}; then {words_of(error)}"
         measured = self.agent.measure(subgoal) if self.agent.measure and failure not in UNTRUSTED else None
         attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, end_s)
         self.ledger.attempts.append(attempt)

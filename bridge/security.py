@@ -17,7 +17,7 @@ from tandem.bridge.contract.errors import InvalidOption
 from tandem.bridge.keys import CONTROLLER, KeyPair, load_allowed, load_pair
 from tandem.bridge.roles import Peer, Role
 
-MAX_NAMED = 256
+MAX_NAMED = 256  # connections whose peer is remembered; a flood of names pushes out others
 DOMAIN = "tandem"  # pyzmq looks a named domain up by name only: "*" would deny everybody
 
 

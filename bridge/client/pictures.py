@@ -18,7 +18,7 @@ from tandem.bridge.wire.frames import receive_frames
 from tandem.bridge.wire.message import Message
 
 LARGEST = 64 * 2**20  # bytes of one picture
-WAIT_MS = 20  # for a picture at a time: the socket is told once, as telling it costs more than decoding a header
+WAIT_MS = 20  # between looks at the deadline; the socket is told once, as telling it each time is slow
 
 
 class Pictures:

@@ -95,8 +95,8 @@ class LearnedPolicy:
         self._words = senses.numbered(manifest.words)
         self._cameras = tuple(manifest.body.cameras)
         self._about = dict(about or {})
-        skills = tuple(dict.fromkeys((*manifest.skills, HOME)))
-        self.skills: Mapping[str, SkillSpec] = MappingProxyType({name: SKILLS[name] for name in skills})
+        skills = {name: SKILLS[name] for name in (*manifest.skills, HOME)}
+        self.skills: Mapping[str, SkillSpec] = MappingProxyType(skills)
         self.observes = (
             keys.JOINT_POSITION, keys.JOINT_VELOCITY, keys.GRIPPER_OPENING, keys.TOOL_POSE, keys.TIME,
             *map(keys.image_key, self._cameras),
@@ -160,7 +160,7 @@ class LearnedPolicy:
         rows = every_step(drawn[self.draw], made.stride)[: max(1, left) if final else self._execute]
         decoded = self._decoder.decode(rows, q, tool)
         self._recovery.commanded(subgoal.skill, decoded[:, -1], now_s, final=final)
-        if final and subgoal.skill == "pick":
+        if final and subgoal.skill == "pick" and self._said(subgoal) in self._points:
             self._carried.add(self._said(subgoal))
         return self._chunk(decoded, observation, phase=subgoal.skill, final=final)
 

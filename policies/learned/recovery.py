@@ -41,10 +41,12 @@ class Recovery:
         self._unfinished, self._since_s = True, now_s
 
     def commanded(self, skill: str, openings: np.ndarray, now_s: float, *, final: bool) -> None:
-        """What the network has just asked for, openings (T,): a pick that closes the hand does not hesitate, nor does a
-        place that opens it.
+        """What the network has just asked for, openings (T,).
+
+        A pick that closes the hand does not hesitate, nor does a place that opens it.
         """
-        if openings.min() < _CLOSING if skill == "pick" else openings.max() > _OPENING:
+        goes_on = openings.min() < _CLOSING if skill == "pick" else openings.max() > _OPENING
+        if goes_on:
             self._since_s = now_s
         self._unfinished = not final
 

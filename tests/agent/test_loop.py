@@ -219,6 +219,20 @@ def test_what_an_empty_hand_let_go_is_looked_at_again_without_the_arm_before_it(
             result.attempts[2].start_s} == {-1}
 
 
+def test_an_attempt_after_which_the_body_fails_on_its_way_back_is_recorded():
+    class Stops(TroubledPolicy):
+        def infer(self, observation, subgoal):
+            if subgoal.skill == "home":
+                raise BodyUnresponsive("gone")
+            return super().infer(observation, subgoal)
+
+    result, heard = run(planner=Plans(TASK, ()), policy=Stops(place=[FailureCode.OBJECT_LOST]))
+    assert codes(result) == [None, FailureCode.BODY_UNRESPONSIVE]
+    assert result.attempts[1].detail == "as the test asks; then gone"
+    assert (result.claimed, result.failure) == (False, FailureCode.BODY_UNRESPONSIVE)
+    assert len(heard.of(EventKind.SUBGOAL_END)) == 2
+
+
 @pytest.mark.parametrize(("opening", "code"), [(0.5, FailureCode.TIMEOUT), (1.0, FailureCode.UNREACHABLE)])
 def test_what_is_still_in_the_hand_or_was_never_begun_is_not_looked_at_again(opening, code):
     class Holding(DummyBody):

@@ -177,6 +177,14 @@ def test_what_was_picked_up_is_not_where_it_was_pointed_at(scripted, spec, obser
     assert policy.infer(observation, PICK).final
 
 
+def test_what_nobody_pointed_at_may_be_picked_by_its_words_again(scripted, observation):
+    policy, network = scripted(remaining=0.0)
+    for epoch in range(2):
+        policy.reset(epoch)
+        assert policy.infer(observation, Subgoal("pick", {"object": "red cube"})).final
+    assert len(network.told) == 2
+
+
 def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observation):
     policy, network = scripted()
     bare = Subgoal("pick", {"object": "red cube"})
