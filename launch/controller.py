@@ -59,7 +59,7 @@ class Options:
     collisions: bool = True
     """Look ahead for collisions of the arm with itself."""
     realtime: bool = True
-    """Ask for real-time scheduling of the servo loop."""
+    """Ask for real-time scheduling of the servo loop and, meanwhile, for processors that do not sleep."""
     capture: Path | None = None
     """Write every wire message, both ways, to this MCAP file."""
 

@@ -23,11 +23,11 @@ from tandem.bridge.controller.core import Controller, Tick
 from tandem.bridge.controller.jitter import Jitter
 from tandem.bridge.controller.journal import JournaledController
 from tandem.bridge.controller.options import Limits, ns
+from tandem.bridge.controller.realtime import ORDINARY, realtime
 from tandem.bridge.controller.relay import JOURNAL, QUIT, pack_outgoing, pair, unpack_incoming
 from tandem.bridge.drivers.driver import Driver, DriverFault, Measured
 from tandem.bridge.wire.kinds import Port
 
-PRIORITY = 50  # of SCHED_FIFO, where it is permitted
 FRAMES_PER_TICK = 16
 CHECKS_EVERY = 50  # ticks: whether the gateway is still there, figures for status
 DRIVERS = {"dummy": "tandem.bridge.drivers.dummy:DummyDriver", "sim": "tandem.sim.plant.driver:SimDriver"}
@@ -47,7 +47,7 @@ class Order:
         stop_pipe: ipc endpoint of the gateway's stop thread.
         media: ipc endpoint for pictures.
         collisions: look ahead for collisions.
-        realtime: ask for real-time scheduling.
+        realtime: ask for real-time scheduling and processors that stay awake.
         journal: tell the gateway what the core is told and says, for a capture.
     """
 
@@ -85,15 +85,6 @@ def load_driver(name: str, options: dict[str, Any], **offered: Any) -> Driver:
         raise InvalidOption(f"driver {name!r} cannot be made: {reason}") from reason
 
 
-def ask_realtime() -> str:
-    """Ask for SCHED_FIFO; which scheduling this process has now. Children do not inherit it."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
-        return f"SCHED_FIFO {PRIORITY}"
-    except (PermissionError, AttributeError):
-        return "SCHED_OTHER (not permitted more)"
-
-
 class Servo:
     """The loop.
 
@@ -115,15 +106,19 @@ class Servo:
         context = zmq.Context()
         self._pipe, self._stop_pipe = (pair(context, end, bind=False) for end in (order.pipe, order.stop_pipe))
         self._measured: Measured | None = None
-        self._quitting, self._scheduling = False, "SCHED_OTHER"
+        self._quitting, self._scheduling = False, ORDINARY
 
     def run(self) -> None:
         """Turn until the gateway says quit or is gone; the arm stands when this returns."""
-        if self._order.realtime:
-            self._scheduling = ask_realtime()
-        gc.collect()
-        gc.freeze()
-        gc.disable()
+        with realtime() if self._order.realtime else contextlib.nullcontext(ORDINARY) as self._scheduling:
+            gc.collect()
+            gc.freeze()
+            gc.disable()
+            self._loop()
+            gc.unfreeze()
+            gc.enable()
+
+    def _loop(self) -> None:
         deadline, turns = time.monotonic_ns(), 0
         while not (self._quitting and self._core.motion.standing):
             deadline = max(deadline + self._period, time.monotonic_ns() - self._period)
@@ -134,8 +129,6 @@ class Servo:
             turns += 1
             if turns % CHECKS_EVERY == 0:
                 self._check(now)
-        gc.unfreeze()
-        gc.enable()
 
     def _turn(self, now: int) -> None:
         core, driver = self._core, self._driver

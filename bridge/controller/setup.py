@@ -23,7 +23,7 @@ class Setup:
         loopback_role: what every process of this computer may do on plain loopback.
         limits: times and guards.
         collisions: look ahead for collisions of the arm with itself.
-        realtime: ask for real-time scheduling of the servo.
+        realtime: ask for real-time scheduling of the servo and processors that stay awake.
     """
 
     driver: str = "dummy"

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zmq
 from benchmarks.peer import LIMIT_S, SCRIPTS, run_peer
+from benchmarks.regularity import regularity
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from tandem.bridge import keys
-from tandem.bridge.client import Contact, Link
 from tandem.bridge.conformance import dummy_spec
 from tandem.bridge.contract import ActionSpec, BodySpec, CameraSpec
 from tandem.bridge.controller.admission import admit
@@ -37,7 +33,6 @@ from tandem.bridge.security import security_for
 from tandem.bridge.wire import Message, Port, encode
 from tandem.bridge.wire.frames import send_pair
 
-LAUNCH = Path(__file__).parent.parent
 WARM_UP = 50
 JOINTS = 7
 SESSION = "benchmark"
@@ -134,54 +129,6 @@ def floor(rounds: int) -> float:
     done = subprocess.run([sys.executable, SCRIPTS / "rtt_floor.py", str(rounds)], capture_output=True, text=True,
                           timeout=LIMIT_S, check=True)
     return json.loads(done.stdout)["rtt_us_p50"]
-
-
-def _spin() -> None:
-    while True:
-        sum(range(10_000))
-
-
-@contextmanager
-def busy_core() -> Any:
-    """One other core has all that it can do."""
-    process = multiprocessing.get_context("spawn").Process(target=_spin, daemon=True)
-    process.start()
-    try:
-        yield
-    finally:
-        process.kill()
-
-
-@contextmanager
-def controller() -> Any:
-    """A whole controller with the dummy arm, and its endpoint."""
-    command = [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        yield re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def regularity(seconds: float, console: Console) -> dict[str, float]:
-    """The state stream and the servo loop of a whole controller while another core is busy."""
-    with controller() as endpoint, busy_core():
-        link = Link(Contact.at(endpoint), name="benchmark")
-        time.sleep(1)
-        before, begin = link.watcher.received["state"], time.monotonic()
-        first = link.request("status")["servo"]
-        for _ in track(range(round(seconds)), "state stream and servo loop", console=console, transient=True):
-            time.sleep(1)
-        last, elapsed = link.request("status")["servo"], time.monotonic() - begin
-        states, gaps = link.watcher.received["state"] - before, link.watcher.gaps
-        link.close()
-    turns = last["turns"] - first["turns"]
-    return {
-        "state_hz": round(states / elapsed, 1), "state_gaps": gaps, "state_s": round(elapsed, 1),
-        "late_fraction": round((last["late"] - first["late"]) / turns, 6), "worst_turn_us": round(last["worst_us"]),
-        "realtime": float(last["scheduling"].startswith("SCHED_FIFO")),
-    }
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ _ALLOW = "allow it there: a line 'USER - rtprio 95' in /etc/security/limits.conf
          "(container: --cap-add SYS_NICE); and no --no-realtime"
 
 
+_WAKE = "let the controller keep its processors awake: write access to /dev/cpu_dma_latency there (udev: " \
+        'KERNEL=="cpu_dma_latency", GROUP="realtime", MODE="0660"); '
+
+
 def servo_loop(link: Link) -> Iterator[Finding]:
     """Whether it runs with real-time scheduling, and how far its turns are off."""
     servo = link.request("status")["servo"]
@@ -30,7 +34,9 @@ def servo_loop(link: Link) -> Iterator[Finding]:
     if not scheduling.startswith(("SCHED_FIFO", "SCHED_RR", "SCHED_DEADLINE")):
         yield Finding("servo loop", "warn", detail, _ALLOW)
     elif share > LATE:
-        yield Finding("servo loop", "warn", detail, "less load there, a core of its own (isolcpus), PREEMPT_RT")
+        advice = _WAKE if "may sleep" in scheduling else ""
+        advice += "less load there, a core of its own (isolcpus), PREEMPT_RT"
+        yield Finding("servo loop", "warn", detail, advice)
     else:
         yield Finding("servo loop", "ok", detail)
 

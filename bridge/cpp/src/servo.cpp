@@ -1,6 +1,8 @@
 #include "servo.hpp"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "door.hpp"
 
@@ -11,12 +13,34 @@ constexpr int frames_per_turn = 16;  // of each door: what is left waits for the
 constexpr int priority = 50;         // of SCHED_FIFO, where it is permitted
 constexpr int figures_every = 50;    // turns
 
-std::string ask_realtime() {
+std::string come_first() {
     sched_param wanted{};
     wanted.sched_priority = priority;
     const bool permitted = pthread_setschedparam(pthread_self(), SCHED_FIFO, &wanted) == 0;
     return permitted ? "SCHED_FIFO " + std::to_string(priority) : "SCHED_OTHER (not permitted more)";
 }
+
+// Keeps every processor from sleeping for as long as it lives, where that is permitted: waking one takes up to
+// milliseconds on a busy host.
+class Awake {
+  public:
+    Awake() : wish_(open(device, O_WRONLY | O_CLOEXEC)) {
+        constexpr std::int32_t microseconds = 0;
+        if (wish_ >= 0) permitted_ = write(wish_, &microseconds, sizeof microseconds) == sizeof microseconds;
+    }
+    Awake(const Awake&) = delete;
+    ~Awake() {
+        if (wish_ >= 0) close(wish_);
+    }
+    std::string words() const {
+        return permitted_ ? "kept awake" : std::string("may sleep (") + device + " not permitted)";
+    }
+
+  private:
+    static constexpr const char* device = "/dev/cpu_dma_latency";
+    int wish_;
+    bool permitted_ = false;
+};
 
 // Stops the arm whatever happens: when an exception leaves the loop, too.
 class StopAtTheEnd {
@@ -43,7 +67,8 @@ Servo::Servo(Driver& driver, const Limits& limits, Stamp& stamp, Map hello, Sock
 
 void Servo::run(const std::function<void()>& turning) {
     const StopAtTheEnd stop(driver_);
-    scheduling_ = ask_realtime();
+    const Awake awake;
+    scheduling_ = come_first() + ", processors " + awake.words();
     Ns deadline = monotonic_now();
     bool told = false;
     for (std::uint64_t turns = 0; !(told && controller_.standing()); ++turns) {
