@@ -55,7 +55,7 @@ class Options:
     steps: int = 3000
     """Optimiser steps."""
     batch: int = 64
-    """Samples of a step, on each GPU."""
+    """Samples of a step, in each process."""
     rate: float = 1e-3
     """Peak learning rate."""
     hold_out: int = 20
@@ -93,15 +93,18 @@ def main(options: Options) -> int:
         from training.setup import prepared  # torch comes with it
     else:
         from training.pi0 import prepared
+    from training.together import joined
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-    training = prepared(options, console)
+    processes = joined(options.device)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 150, quiet=not processes.is_main_process)
+    training = prepared(options, console, processes)
     try:
         with Board(console, options.steps, training.step) as board:
             training.run(board.show)
     except KeyboardInterrupt:
         console.print(f"[yellow]stopped[/] at step {training.step}; the same command goes on from there")
         return 130
+    processes.destroy_process_group()
     console.print(f"done: {options.folder / 'policy'}; python launch/episode.py --policy {options.folder / 'policy'}")
     return 0
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from rich.console import Console
 from training.frames import apart, cached
 
@@ -26,7 +27,7 @@ _LORA = ("rank", "alpha", "dropout", "eyes")
 _OTHERS = ("parts", "tokenizer")
 
 
-def prepared(options: Any, console: Console) -> Training:
+def prepared(options: Any, console: Console, processes: PartialState) -> Training:
     """A fine-tuning that begins, or goes on where the folder's ends; options of train.py."""
     torch.set_num_threads(options.threads)
     name, given = named(options.policy), options.given
@@ -46,8 +47,9 @@ def prepared(options: Any, console: Console) -> Training:
         schedule, Lora(**{key: given[key] for key in _LORA if key in given}), given.get("parts", 1), options.seed,
         tuple(path.name for path in options.data),
     )
-    training = Training(
-        loaded, learned, held_out, keymap, _scales(options.folder, learned), teaching, options.folder)
+    with processes.main_process_first():
+        scales = _scales(options.folder, learned)
+    training = Training(loaded, learned, held_out, keymap, scales, teaching, options.folder)
     console.print(f"pi0: {loaded.need.parameters / 1e6:.3g} M weights, {training.trained / 1e6:.3g} M of adapters are "
                   f"trained; {len(learned)} frames to learn from, {len(held_out) if held_out else 0} held out")
     for line in keymap.lines(spec):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from rich.console import Console
 from torch import nn
 from training.frames import apart, cached
@@ -29,13 +30,14 @@ WINDOWS = (
 """The whole scene, the table around the point, the table below the tool."""
 
 
-def prepared(options: Any, console: Console) -> Training:
+def prepared(options: Any, console: Console, processes: PartialState) -> Training:
     """A training that begins, or goes on where the folder's ends; options of train.py."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    gpu = torch.cuda.is_available() and options.device == "auto"
+    gpu = processes.device.type == "cuda"
     learned, held_out = _lessons(options, console)
-    manifest = _manifest(options, learned)
+    with processes.main_process_first():
+        manifest = _manifest(options, learned)
     for lessons in filter(None, (learned, held_out)):
         lessons.vocabulary(manifest.skills, manifest.words)
     network = _network(options, manifest)

@@ -1,15 +1,19 @@
 """Frames decoded once: what a network sees of every episode, in files that are mapped into memory.
 
 A folder for each episode, named by the digest of the episode and of what is cached of it, so that nothing stale is ever
-read; a folder that is not whole has another name. Random access costs a copy of a few kilobytes.
+read; a folder that is not whole has another name. Trainings that share a cache, such as the processes of one on several
+GPUs, decode no episode twice: one of them does at a time. Random access costs a copy of a few kilobytes.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,10 +102,22 @@ class Cache:
         for source in sources:
             place = self._folder / f"{source.digest[:16]}-{self._what}"
             if not place.is_dir():
-                say(source.path.name)
-                self._write(place, source)
+                with self._alone():
+                    if not place.is_dir():
+                        say(source.path.name)
+                        self._write(place, source)
             if len(cached := read(place)):
                 yield cached
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process writes into this cache; however one ends, the next may."""
+        lock = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def _write(self, place: Path, source: Source) -> None:
         draft = place.with_name(f"{place.name}.part")

@@ -111,6 +111,7 @@ class Training:
         )
         folder.mkdir(parents=True, exist_ok=True)
         self.step = checkpoint.read(folder, *self._kept())
+        self._stored: int | None = None
         learner, self._optimiser = self._accelerator.prepare(learner, self._optimiser)
         self._learner = torch.compile(learner) if compiled else learner
         self._average.to(self._accelerator.device)
@@ -137,7 +138,8 @@ class Training:
                     self._note(self.check(), tell)
         finally:
             feed.close()
-            self.save()
+            if self._stored != self.step:
+                self.save()
 
     def _batch(self, step: int) -> Lesson:
         rank = self._accelerator.process_index
@@ -197,9 +199,11 @@ class Training:
         if not self._accelerator.is_main_process:
             return
         checkpoint.write(self._folder, self.step, *self._kept())
-        about = {**self._manifest.about, "steps": self.step, "samples": self.step * self._schedule.batch}
+        samples = self.step * self._schedule.batch * self._accelerator.num_processes
+        about = {**self._manifest.about, "steps": self.step, "samples": samples}
         save_policy(self._folder / POLICY, _with(self._manifest, about), self._average)
         self._curves.draw()
+        self._stored = self.step
 
     def _kept(self) -> tuple[dict[str, torch.Tensor], dict[str, nn.Parameter], torch.optim.Optimizer]:
         """What a checkpoint holds: the network and its average, and what the optimiser remembers."""

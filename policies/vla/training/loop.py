@@ -1,6 +1,7 @@
 """The loop that teaches adapters: all it needs to go on is in one file, and what it then does is the same to the bit.
 
 The k-th batch, its noise and what dropout leaves out come from the seed and k. The file is safetensors, as all weights.
+Several processes, one for each GPU, draw batches of their own and step by the mean of their gradients.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from peft import PeftModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -85,16 +88,19 @@ class Training:
     ):
         self._loaded, self._lessons, self._held_out, self._keymap = loaded, lessons, held_out, keymap
         self._scales, self._how, self._folder = scales, how, folder
+        self._processes = PartialState(cpu=loaded.model.device.type == "cpu")
         self._device, self._dtype = loaded.model.device, loaded.model.dtype
         folder.mkdir(parents=True, exist_ok=True)
-        self._begin()
+        with self._processes.main_process_first():
+            self._begin()
         self._model: PeftModel = attach(loaded.model, how.lora, how.seed)
         self._named = {name: weight for name, weight in self._model.named_parameters() if weight.requires_grad}
         self.trained = sum(weight.numel() for weight in self._named.values())
         self._optimiser = torch.optim.AdamW(
             self._named.values(), lr=how.schedule.rate, betas=(0.9, 0.95), weight_decay=0.0)
         self.step = checkpoint.read(folder, self._named, self._named, self._optimiser)
-        self._curves = Curves(folder, until=self.step)
+        self._stored: int | None = None
+        self._curves = Curves(folder, until=self.step) if self._processes.is_main_process else None
 
     def run(self, tell: Callable[[int, Mapping[str, float]], None] = lambda step, figures: None) -> None:
         """Take the steps that are left; Ctrl-C and whatever else ends it leave a checkpoint of the last whole step."""
@@ -115,7 +121,8 @@ class Training:
                     self._note(self.check(), tell)
         finally:
             feed.close()
-            self.save()
+            if self._stored != self.step:
+                self.save()
             self._model.eval()
 
     def loss(self, batch: Batch) -> Tensor:
@@ -145,12 +152,16 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint and the adapter; what was there stays until the new one is whole."""
+        if not self._processes.is_main_process:
+            return
         checkpoint.write(self._folder, self.step, self._named, self._named, self._optimiser)
         self._write_adapter(self._folder / ADAPTER)
         self._curves.draw()
+        self._stored = self.step
 
     def _batch(self, step: int) -> tuple[Batch, ...]:
-        rng, size = np.random.default_rng((self._how.seed, step)), self._how.schedule.batch // self._how.parts
+        rng = np.random.default_rng((self._how.seed, step, self._processes.process_index))
+        size = self._how.schedule.batch // self._how.parts
         return tuple(self._lessons.batch(rng, size, self._scales) for _ in range(self._how.parts))
 
     def _take_step(self, parts: tuple[Batch, ...]) -> dict[str, float]:
@@ -158,19 +169,28 @@ class Training:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
-        torch.manual_seed(self._how.seed * 1_000_003 + self.step)  # of what dropout leaves out
+        seed = (self._how.seed * 1_000_003 + self.step) * 64 + self._processes.process_index
+        torch.manual_seed(seed)  # of what dropout leaves out
         total = 0.0
         for part in parts:
             loss = self.loss(part) / len(parts)
             loss.backward()
             total += float(loss.detach())
+        self._share()
         norm = nn.utils.clip_grad_norm_(self._named.values(), 1.0)
         self._optimiser.step()
         self.step += 1
         return {"loss": total, "norm": float(norm), "rate": rate}
 
+    def _share(self) -> None:
+        """Every process gets the mean of all gradients."""
+        if self._processes.num_processes > 1:
+            weights = list(self._named.values())
+            for weight, mean in zip(weights, reduce([weight.grad for weight in weights], "mean"), strict=True):
+                weight.grad = mean
+
     def _note(self, figures: Mapping[str, float], tell: Callable[[int, Mapping[str, float]], None]) -> None:
-        if figures:
+        if self._curves is not None and figures:
             self._curves.add(self.step, figures)
             tell(self.step, figures)
 
@@ -207,7 +227,8 @@ class Training:
                   metadata={"format": "pt"})
         draft.replace(folder / WEIGHTS)
         about, spec = self._about(), self._lessons.spec
-        made = {"steps": self.step, "samples": self.step * self._how.schedule.batch, "rate": self._how.schedule.rate,
+        samples = self.step * self._how.schedule.batch * self._processes.num_processes
+        made = {"steps": self.step, "samples": samples, "rate": self._how.schedule.rate,
                 "lora": about["lora"], "seed": self._how.seed, "data": list(self._how.data), "weights": self.trained}
         made_for = fingerprint(self._keymap, spec)
         finish(folder, About(
