@@ -184,6 +184,8 @@ class Controller:
             raise Refused(Refusal.NO_SUCH_FAULT, f"fault {message['fault']}; {told}")
         if self.situation.mode is not Mode.FAULT:
             raise Refused(Refusal.MOVING, f"the arm is {self.situation.mode}")
+        if self._resetting is not None:
+            raise Refused(Refusal.MOVING, "the arm is still being put elsewhere: wait for the end of the reset")
         self.motion.check_standing_start()
         self.situation.clear(f"{incoming.peer.name} cleared {fault.code}")
         self.leases.release()
@@ -208,7 +210,7 @@ class Controller:
         if "reset" not in self._extensions:
             if message["options"].get("seed") is not None:
                 raise Refused(Refusal.NOT_OFFERED, "nothing here can be drawn from a seed")
-            self.motion.start_anew()
+            self.motion.forget_track()  # the setpoint stays: an arm that hangs below it would sink a little every time
             self._answer(incoming, message, "ready", info={})
             return
         self.situation.go(Mode.IDLE, "the arm is put elsewhere")
@@ -219,6 +221,8 @@ class Controller:
     def _ask(self, incoming: Incoming, message: Message) -> None:
         if "ask" not in self._extensions:
             raise Refused(Refusal.NOT_OFFERED, "this arm answers no questions")
+        if message["question"] == "reset":
+            raise Refused(Refusal.INVALID, "reset is no question: it is a request of its own, and needs the lease")
         self._question(message["question"], {**message["arguments"], "id": message["id"]}, incoming)
 
     def _question(self, question: str, arguments: dict[str, Any], incoming: Incoming) -> int:
@@ -343,7 +347,7 @@ class Controller:
 
     def _watch_arm(self, now: int, measured: Measured) -> None:
         moved_away = self.motion.see(measured)
-        if self._resetting is not None:
+        if self._resetting is not None and self.situation.mode is Mode.IDLE:
             return
         if measured.fault:
             self._drop(FaultCode.DRIVER_FAULT, measured.fault)

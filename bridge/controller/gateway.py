@@ -157,12 +157,17 @@ class Gateway:
 
     def _serve_stops(self) -> None:
         """A thread and a socket of their own: a stop never waits behind anything else."""
-        door = self._stop_door
+        door, servo, poller = self._stop_door, self._servo, zmq.Poller()
+        poller.register(door.socket, zmq.POLLIN)
+        poller.register(servo.stop_pipe, zmq.POLLIN)
         while not self._over.is_set():
-            if not door.socket.poll(POLL_MS):
-                continue
-            for incoming in door.arrivals():
-                for answer in self._servo.stop(incoming):
+            ready = dict(poller.poll(POLL_MS))
+            if door.socket in ready:
+                for incoming in door.arrivals():
+                    if not servo.forward_stop(incoming):
+                        door.busy(incoming)
+            if servo.stop_pipe in ready:
+                for answer in servo.collect_stops():
                     door.send(answer)
 
     def shut_down(self) -> None:

@@ -7,6 +7,7 @@ superseded is never valid again, whatever arrives late.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem.bridge.roles import Peer, Role
@@ -61,7 +62,7 @@ class Leases:
         self._lease_ns = lease_ns
         self.holder: Lease | None = None
         self.token = 0
-        self.standby: deque[Standby] = deque(maxlen=MAX_STANDBY)
+        self.standby: deque[Standby] = deque()
 
     def acquire(self, peer: Peer, name: str, now: int, *, force: bool = False) -> Lease:
         """A new lease. Raises `Refused`: LEASE_TAKEN, or FORBIDDEN when one who is no supervisor wants to take over."""
@@ -69,14 +70,16 @@ class Leases:
             raise Refused(Refusal.LEASE_TAKEN, f"{self.holder.name or self.holder.peer.name} holds the lease")
         if force and peer.role is not Role.SUPERVISOR:
             raise Refused(Refusal.FORBIDDEN, f"taking over needs the role {Role.SUPERVISOR}, this key is {peer.role}")
+        self._forget(lambda other: _same(other, peer, name))
         self.token += 1
         self.holder = Lease(self.token, peer, name, now)
         return self.holder
 
     def wait(self, waiting: Standby) -> int:
         """Queue for the lease; returns the place, 1 for next. Asking again keeps the place."""
+        self._forget(lambda other: self._gone(other, waiting.renewed))
         for place, other in enumerate(self.standby):
-            if other.peer.identity == waiting.peer.identity and other.name == waiting.name:
+            if _same(other, waiting.peer, waiting.name):
                 self.standby[place] = waiting
                 return place + 1
         if len(self.standby) == MAX_STANDBY:
@@ -107,6 +110,16 @@ class Leases:
         """Whose turn it is; those who have not asked again within the life of a lease have gone."""
         while self.standby:
             waiting = self.standby.popleft()
-            if now - waiting.renewed <= self._lease_ns:
+            if not self._gone(waiting, now):
                 return waiting
         return None
+
+    def _gone(self, waiting: Standby, now: int) -> bool:
+        return now - waiting.renewed > self._lease_ns
+
+    def _forget(self, which: Callable[[Standby], bool]) -> None:
+        self.standby = deque(waiting for waiting in self.standby if not which(waiting))
+
+
+def _same(waiting: Standby, peer: Peer, name: str) -> bool:
+    return waiting.peer.identity == peer.identity and waiting.name == name

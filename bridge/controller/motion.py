@@ -15,6 +15,7 @@ from tandem.bridge.safety.shaping import Shaper
 from tandem.bridge.wire.refusal import Refusal, Refused
 
 ARRIVED = 1e-5  # rad: a chunk is carried out when the setpoint stands so near to its last action
+STANDING = 0.05  # share of its greatest velocity at which a joint is measured to stand: sensors are noisy
 RANGE_SLACK = 0.02  # rad by which a measurement may lie outside the range: sensors and stops give a little
 
 
@@ -88,9 +89,13 @@ class Motion:
         return f"{self._spec.joint_names[i]} stands at {q[i]:.4f}, outside [{low[i]:.4f}, {high[i]:.4f}]"
 
     def check_standing_start(self) -> None:
-        """Raise `Refused` (INVALID) when a fault cannot be cleared: the arm stands outside its range or has a fault."""
+        """Raise `Refused` when a fault cannot be cleared: MOVING, or INVALID as it is out of range or has a fault."""
         if self._measured is None:
             raise Refused(Refusal.NOT_READY, "the arm has not been measured yet")
+        speeds = np.abs(self._measured.velocity)
+        if np.any(speeds > STANDING * self._spec.velocity_limit):
+            i = int(np.argmax(speeds / self._spec.velocity_limit))
+            raise Refused(Refusal.MOVING, f"{self._spec.joint_names[i]} still moves at {speeds[i]:.3f}")
         words = self._measured.fault or self.out_of_range()
         if words:
             raise Refused(Refusal.INVALID, f"the cause is still there: {words}")

@@ -57,23 +57,21 @@ class ServoProcess:
 
     def forward(self, incoming: Incoming) -> bool:
         """Hand a frame over; False when the servo does not keep up."""
-        try:
-            self.pipe.send_multipart(pack_incoming(incoming), zmq.NOBLOCK)
-            return True
-        except zmq.Again:
-            return False
+        return _hand_over(self.pipe, incoming)
 
-    def stop(self, incoming: Incoming, patience_s: float = 0.2) -> list[Outgoing]:
-        """Hand a stop over by its own pipe, from its own thread, and wait for what the servo says to it."""
-        with contextlib.suppress(zmq.Again):
-            self.stop_pipe.send_multipart(pack_incoming(incoming), zmq.NOBLOCK)
-        answers = []
-        if self.stop_pipe.poll(round(patience_s * 1000)):
-            answers.append(unpack_outgoing(self.stop_pipe.recv_multipart()))
-        return answers
+    def forward_stop(self, incoming: Incoming) -> bool:
+        """The same for a stop, by its own pipe and from its own thread."""
+        return _hand_over(self.stop_pipe, incoming)
+
+    def collect_stops(self) -> list[Outgoing]:
+        """What the servo has said to stops since; each answer knows whom it is for. For the thread of stops."""
+        said = []
+        while self.stop_pipe.poll(0):
+            said.append(unpack_outgoing(self.stop_pipe.recv_multipart()))
+        return said
 
     def collect(self) -> list[Outgoing]:
-        """What the servo has said since."""
+        """What the servo has said to everything else since."""
         said = []
         while True:
             try:
@@ -102,3 +100,11 @@ class ServoProcess:
             self._process.wait()
         for pipe in (self.pipe, self.stop_pipe):
             pipe.close()
+
+
+def _hand_over(pipe: zmq.Socket, incoming: Incoming) -> bool:
+    try:
+        pipe.send_multipart(pack_incoming(incoming), zmq.NOBLOCK)
+        return True
+    except zmq.Again:
+        return False

@@ -19,7 +19,7 @@ from typing import Any
 import zmq
 
 from tandem.bridge.contract.errors import InvalidOption, TandemError
-from tandem.bridge.controller.core import Controller, Tick
+from tandem.bridge.controller.core import Controller, Question, Tick
 from tandem.bridge.controller.jitter import Jitter
 from tandem.bridge.controller.journal import JournaledController
 from tandem.bridge.controller.options import Limits, ns
@@ -106,7 +106,8 @@ class Servo:
         context = zmq.Context()
         self._pipe, self._stop_pipe = (pair(context, end, bind=False) for end in (order.pipe, order.stop_pipe))
         self._measured: Measured | None = None
-        self._quitting, self._scheduling = False, ORDINARY
+        self._quitting = self._owes_stop = False
+        self._scheduling = ORDINARY
 
     def run(self) -> None:
         """Turn until the gateway says quit or is gone; the arm stands when this returns."""
@@ -153,15 +154,24 @@ class Servo:
                 self._pipe.send_multipart([JOURNAL, self._core.take_journal()], zmq.NOBLOCK)
 
     def _carry_out(self, tick: Tick, now: int) -> None:
+        self._owes_stop |= tick.stop
         try:
-            if tick.stop:
+            if self._owes_stop:
                 self._driver.stop()
+                self._owes_stop = False  # one that failed is owed at the next turn, too
             elif tick.setpoint is not None:
                 self._driver.write(tick.setpoint)
-            for question in tick.questions:
-                self._driver.ask(question.number, question.question, question.arguments)
         except DriverFault as reason:
             self._core.failed(str(reason), now)
+        for question in tick.questions:
+            self._ask(question, now)
+
+    def _ask(self, question: Question, now: int) -> None:
+        try:
+            self._driver.ask(question.number, question.question, question.arguments)
+        except DriverFault as reason:
+            self._core.failed(str(reason), now)
+            self._core.answered(question.number, None, str(reason), now)
 
     def _take(self, pipe: zmq.Socket, now: int) -> None:
         for _ in range(FRAMES_PER_TICK):
@@ -186,7 +196,8 @@ class Servo:
 
 def serve(**order: Any) -> None:
     """What the process does: make and connect the driver, turn, and leave the arm as its stop leaves it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway says when
+    for number in (signal.SIGINT, signal.SIGTERM):  # which reach the whole group: the gateway says when
+        signal.signal(number, signal.SIG_IGN)
     order = Order(**order)
     driver = load_driver(order.driver, order.options, media=order.media, session=order.session)
     try:
