@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tandem.agent.broadcast import Broadcast
 from tandem.agent.drive import Drive
@@ -19,6 +21,7 @@ from tandem.bridge.contract import (
     Observation,
     Outcome,
     Subgoal,
+    TandemError,
     Verdict,
 )
 
@@ -80,7 +83,7 @@ class Ledger:
     ) -> EpisodeResult:
         """Claim, sight and measurement side by side. Ground truth is not asked of a body that cannot be trusted."""
         known = score is not None and drive.observation and ending.failure not in UNTRUSTED
-        measured, progress = score() if known else (None, None)
+        measured, progress = (known and for_the_record(score, drive=drive)) or (None, None)
         return EpisodeResult(
             claimed=ending.claimed, seen=self.unseen() is None if self.seen else None,
             measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,
@@ -88,6 +91,16 @@ class Ledger:
             plans=self.plans, body_s=drive.elapsed_s, wall_s=time.perf_counter() - self.started_s,
             privileged=self.privileged, expected=expected,
         )
+
+
+def for_the_record(ask: Callable[..., Any], *about: Any, drive: Drive) -> Any:
+    """What ground truth says; None, and a note, when it cannot be asked: an episode is no other for that."""
+    try:
+        return ask(*about)
+    except TandemError as reason:
+        with contextlib.suppress(LogUnwritable):  # which the end of the log tells, too
+            drive.event(EventKind.NOTE, f"ground truth was not told: {reason}")
+        return None
 
 
 def finish(

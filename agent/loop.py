@@ -16,7 +16,7 @@ from tandem.agent.clock import Clock, Lockstep
 from tandem.agent.drive import Drive
 from tandem.agent.failures import NAMED, UNTRUSTED, code_of, words_of
 from tandem.agent.hand import may_hold
-from tandem.agent.ledger import Ending, Ledger, finish
+from tandem.agent.ledger import Ending, Ledger, finish, for_the_record
 from tandem.agent.preflight import check_chunk, preflight
 from tandem.agent.recover import PASSING, REMEDIES, UNCERTAIN, Budget, Limits, Recovery, without_points
 from tandem.bridge.contract import (
@@ -209,11 +209,15 @@ class _Episode:
                     failure, detail = None, f"{detail}; but from afar: {second.evidence}"
             except NAMED as error:
                 failure, detail = str(code_of(error)), f"{detail}; then {words_of(error)}"
-        measured = self.agent.measure(subgoal) if self.agent.measure and failure not in UNTRUSTED else None
+        measured = self.measured(subgoal) if failure not in UNTRUSTED else None
         attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, end_s)
         self.ledger.attempts.append(attempt)
         self.drive.event(EventKind.SUBGOAL_END, failure or "done", **place, **attempt.to_dict())
         return attempt
+
+    def measured(self, subgoal: Subgoal) -> bool | None:
+        """The true criterion for the record; None when nobody can tell it."""
+        return for_the_record(self.agent.measure, subgoal, drive=self.drive) if self.agent.measure else None
 
     def look_again(self, subgoal: Subgoal, before: Observation) -> Verdict:
         """What an empty hand has dropped may lie where it should, behind the arm: step back and look."""
@@ -277,8 +281,10 @@ class _Episode:
         Each of them was seen done once, so an inconclusive look changes nothing.
         """
         for j in reversed(range(i)):
-            if self.look(todo[j], self.ledger.before[j]).outcome is not Outcome.FAILURE:
+            verdict = self.look(todo[j], self.ledger.before[j])
+            if verdict.outcome is not Outcome.FAILURE:
                 return j + 1
+            self.ledger.seen[j] = verdict
             if todo[j].skill not in PASSING:
                 return None
         return 0

@@ -264,6 +264,23 @@ def test_lasting_work_that_was_undone_is_planned_anew():
     assert result.claimed
 
 
+def test_what_was_seen_undone_on_looking_back_is_not_claimed():
+    """Placing b knocks a off; the planner finds nothing left to do, and b is seen done after all."""
+    first, second = [(Subgoal("pick", {"object": name}), Subgoal("place", {"object": name, "target": "tray"}))
+                     for name in "ab"]
+    knocked = []
+
+    class Verifier(DummyVerifier):
+        def verify(self, subgoal, before, after):
+            knocked.extend([subgoal] if subgoal == second[1] else [])
+            undone = (subgoal in (first[1], second[0]) and knocked) or (subgoal == second[1] and len(knocked) < 3)
+            return Verdict(Outcome.FAILURE if undone else Outcome.SUCCESS, "as the test asks")
+
+    result, _ = run(planner=Plans((*first, *second), ()), verifier=Verifier())
+    assert not result.claimed
+    assert not result.seen
+
+
 def test_a_precondition_that_no_earlier_step_brings_is_planned_anew():
     planner = Plans(TASK, (PLACE,), ())  # the gripper holds the cube already, says the second plan
     result, _ = run(planner=planner, policy=TroubledPolicy(pick=[FailureCode.PRECONDITION_FAILED]))
@@ -353,6 +370,20 @@ def test_a_late_sight_lets_the_agent_claim_when_nothing_is_left():
     result, _ = run(planner=Plans(TASK, ()), verifier=verifier, limits=Limits(back_ups=0))
     assert result.claimed
     assert codes(result) == [None, "CRITERION_NOT_MET"]
+
+
+@pytest.mark.parametrize("mute", ["measure", "score"])
+def test_ground_truth_that_cannot_be_asked_changes_no_episode(mute):
+    def ask(*_):
+        raise BodyUnresponsive("nobody answers")
+
+    truth = {"measure": lambda subgoal: True, "score": lambda: (True, 1.0)} | {mute: ask}
+    result, recorder = run(privileged=True, **truth)
+    assert result.claimed
+    assert recorder.result == result
+    assert result.measured is (None if mute == "score" else True)
+    assert [attempt.measured for attempt in result.attempts] == [None if mute == "measure" else True] * 2
+    assert any("nobody answers" in event.message for event in recorder.of(EventKind.NOTE))
 
 
 def test_an_infeasible_instruction_ends_with_the_reason():
