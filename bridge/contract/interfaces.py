@@ -51,7 +51,9 @@ class Policy(Protocol):
     skills: Mapping[str, SkillSpec]
 
     def reset(self, epoch: int) -> None:
-        """Forget everything of earlier subgoals. Chunks carry this epoch from now on."""
+        """Forget everything of earlier subgoals; an epoch below the last one begins another episode, and nothing is
+        known of it yet. Chunks carry this epoch from now on.
+        """
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """The next chunk. Raises `SkillFailed` with a code when the subgoal cannot be carried out."""

@@ -101,7 +101,7 @@ class LearnedPolicy:
             keys.JOINT_POSITION, keys.JOINT_VELOCITY, keys.GRIPPER_OPENING, keys.TOOL_POSE, keys.TIME,
             *map(keys.image_key, self._cameras),
         )
-        self.confidence, self.draw, self._now_s = 1.0, 0, 0.0
+        self.confidence, self.draw, self._now_s, self._epoch = 1.0, 0, 0.0, 0
         self._points: dict[str, CameraPoint] = {}
         self._carried: set[str] = set()
         self.reset(0)
@@ -114,6 +114,8 @@ class LearnedPolicy:
 
     def reset(self, epoch: int) -> None:
         """See `Policy`."""
+        if epoch < self._epoch:
+            self._forget()
         self._epoch, self._request, self.reflex = epoch, 0, False
         self._way: Way | None = None
 
@@ -184,11 +186,14 @@ class LearnedPolicy:
         """Body time; where it goes back, another episode has begun."""
         now_s = float(observation[keys.TIME][0])
         if now_s < self._now_s:
-            self._points.clear()
-            self._carried.clear()
-            self._recovery.forget()
+            self._forget()
         self._now_s = now_s
         return now_s
+
+    def _forget(self) -> None:
+        self._points.clear()
+        self._carried.clear()
+        self._recovery.forget()
 
     def _known_way(self, skill: str, q: np.ndarray, opening: float, now_s: float) -> tuple[np.ndarray, str]:
         """The next piece of a way in which the network has no part, and its phase; empty when that is behind the arm.

@@ -47,6 +47,9 @@ class Remembering(Protocol):
     def moved(self, words: str, target: Target) -> None:
         """It is there now."""
 
+    def forget(self) -> None:
+        """A new episode: nothing of the last one holds."""
+
     def doubt(self, words: str) -> None:
         """It was not where it was believed to be: only a look tells where it is."""
 

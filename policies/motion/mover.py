@@ -153,6 +153,12 @@ class Mover:
         if isinstance(self.targets, Remembering):
             self.targets.moved(words, target)
 
+    def forget(self) -> None:
+        """A new episode: nothing of the last one holds."""
+        self.memory.forget()
+        if isinstance(self.targets, Remembering):
+            self.targets.forget()
+
     def doubt(self, words: str) -> None:
         """Tell the source of targets that a thing was not where it was believed to be."""
         self.memory.landmarks.pop(words, None)

@@ -70,11 +70,16 @@ class MotionPolicy:
         self.privileged = targets.privileged
         self.memory = Memory()
         self._mover = Mover(Arm(spec), targets, pace or Pace(), self.memory, search_m)
-        self._now_s = 0.0
+        self._now_s, self._epoch = 0.0, 0
         self.reset(0)
 
     def reset(self, epoch: int) -> None:
-        """Drop the present skill. What is in the hand, and where things stand, is remembered until time runs back."""
+        """Drop the present skill. What is in the hand, and where things stand, is remembered until the episode ends.
+
+        Another one has begun when the epoch, or the body's time, goes back.
+        """
+        if epoch < self._epoch:
+            self._mover.forget()
         self._epoch, self._request = epoch, 0
         self._subgoal: Subgoal | None = None
         self._moves: Moves | None = None
@@ -97,7 +102,7 @@ class MotionPolicy:
         keys.validate(observation, self.spec)
         time_s = float(observation[keys.TIME][0])
         if time_s < self._now_s:
-            self.memory.forget()
+            self._mover.forget()
         self._now_s = time_s
         if self._moves is None or subgoal != self._subgoal:
             self._begin(observation, subgoal, time_s)

@@ -76,7 +76,7 @@ class Service:
         self.session = secrets.token_hex(8)
         self._policy, self._tool_pose, self._skill = policy, tool_pose, skill
         self._lock, self._begun = threading.Lock(), time.monotonic()
-        self._whose: Hashable = None
+        self._whose: tuple[Hashable, int | None] = None, None
         self._resets = 0
 
     def about(self) -> dict[str, Any]:
@@ -122,9 +122,14 @@ class Service:
         return Reply({name: array.astype(self.keymap.dtype) for name, array in vectors.items()}, about)
 
     def _begin(self, client: Hashable, epoch: Any) -> None:
+        """A subgoal; of another episode when the client is another one or its epoch does not grow."""
+        before, last = self._whose
+        if client != before or epoch is None or last is None or epoch <= last:
+            self._resets = 0
+            self._policy.reset(0)
         self._resets += 1
         self._policy.reset(self._resets)
-        self._whose = (client, epoch)
+        self._whose = client, epoch
 
     def _fitted(self, chunk: ActionChunk, observation: Observation) -> ActionChunk:
         """The chunk at the rate and in the length that were promised. One that is cut does not end its subgoal."""

@@ -164,6 +164,44 @@ def test_a_handle_is_pulled_away_from_what_it_hangs_on(spec, yaw):
     assert found.outward[:2] @ -ahead > np.cos(np.radians(4))
 
 
+FRONT_M, BAR_M = 0.50, 0.056  # of a drawer that is shut, from the robot's axis; from there out to its handle's middle
+
+
+def _cabinet(opened_m):
+    """A drawer below a cabinet's top, opened so far towards the robot: its handle, its box, and the top."""
+    begin = FRONT_M - opened_m
+    drawer = _walls(begin + 0.07, 0.05, 0.0, (0.128, 0.132), 0.06, 0.005, RED)
+    handle = Box((begin - BAR_M, 0.05, 0.056), (0.012, 0.10, 0.014), 0.0, RED)
+    return [handle, *drawer, Box((FRONT_M + 0.075, 0.05, 0.075), (0.15, 0.16, 0.006), 0.0, GREY)]
+
+
+def _handle(opened_m):
+    return np.array([FRONT_M - opened_m - BAR_M, 0.05, 0.063])
+
+
+@pytest.mark.parametrize("off_px", [-5, 5])
+def test_a_point_right_beside_a_handle_means_the_handle(spec, off_px):
+    point = _point(spec, _handle(0.0))
+    beside = dataclasses.replace(point, v=point.v + off_px)
+    found = DepthTargets(spec).locate("red drawer handle", beside, _look(spec, _cabinet(0.0)))
+    assert np.linalg.norm(found.surface - _handle(0.0)) < 0.004
+    assert found.outward[:2] @ [-1, 0] > 0.99
+
+
+def test_what_goes_into_a_drawer_goes_behind_the_handle_that_was_pulled(spec):
+    """A plan points at the drawer while it is shut; there the cabinet's top is once it is open."""
+    targets, top = DepthTargets(spec), _point(spec, (FRONT_M + 0.02, 0.05, 0.078))
+    handle = targets.locate("red drawer handle", _point(spec, _handle(0.0)), _look(spec, _cabinet(0.0)))
+    with pytest.raises(SkillFailed, match="shut") as failed:
+        targets.locate("red drawer", top, _look(spec, _cabinet(0.0), 1.0))
+    assert failed.value.code is FailureCode.OBJECT_NOT_FOUND
+    targets.moved("red drawer handle", dataclasses.replace(handle, surface=_handle(0.12)))
+    found = targets.locate("red drawer", top, _look(spec, _cabinet(0.12), 6.0))
+    assert found.surface[2] < 0.01
+    assert FRONT_M - 0.12 < found.surface[0] < FRONT_M
+    assert abs(found.surface[1] - 0.05) < 0.005
+
+
 def test_what_moved_is_followed_and_what_vanished_is_told(spec):
     targets, size = DepthTargets(spec), (0.04, 0.04, 0.04)
     point = _point(spec, (0.45, 0.0, 0.04))

@@ -91,6 +91,17 @@ def test_pick_and_place_go_through_their_phases_and_remember_what_is_held(make):
     assert np.linalg.norm(policy.memory.landmarks["cube"].surface[:2] - BIN.surface[:2]) < 0.01
 
 
+def test_an_epoch_that_goes_back_begins_an_episode_of_which_nothing_is_known(make):
+    policy, body = make()
+    _run(policy, body, PICK, epoch=2)
+    assert policy.memory.held
+    policy.reset(3)
+    assert policy.memory.held
+    policy.reset(1)
+    assert not policy.memory.held
+    assert not policy.memory.landmarks
+
+
 def test_the_next_thing_into_a_container_goes_beside_the_first(make):
     policy, body = make()
     for epoch in (1, 3):

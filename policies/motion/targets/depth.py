@@ -25,6 +25,7 @@ _VIEWS, _APART_S = 5, 3.0  # looks remembered, and the time between them
 _SAME_POINT_PX = 25.0
 _HIDDEN, _MOSTLY_HIDDEN = 0.04, 0.15  # share of a border behind the robot: an older look is better; none is good
 _SEARCH_M, _SAME_HEIGHT_M = 0.15, 0.02
+_BEHIND_M = (0.10, 0.08, 0.12, 0.14)  # of a handle: where the inside of its drawer is looked for
 
 
 @dataclass
@@ -146,13 +147,30 @@ class DepthTargets:
                 glimpse = next(iter(self._by_colour(view, glimpse.region.seed, words)), None)
                 if glimpse is None:  # something else is there now: what was seen earlier is no longer true
                     break
+            if glimpse is not None and not glimpse.may_be_meant():
+                glimpse = self._behind_handle(view, words) or glimpse
             if glimpse is not None and (best is None or glimpse.hidden < best.hidden - _HIDDEN):
                 best = glimpse
             if best is not None and best.hidden <= _HIDDEN:
-                return best
+                break
         if best is None or best.hidden > _MOSTLY_HIDDEN:
             raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is not in sight, or the robot hides it")
+        if "drawer" in words and not best.may_be_meant():
+            raise SkillFailed(FailureCode.OBJECT_NOT_FOUND, f"{words!r} is shut, or its inside is not in sight")
         return best
+
+    def _behind_handle(self, view: View, words: str) -> Glimpse | None:
+        """The inside of a drawer that was pulled open since it was pointed at: it lies behind the handle."""
+        known = self._known.get(f"{words} handle")
+        if known is None:
+            return None
+        for behind_m in _BEHIND_M:
+            row, column = view.project(known.target.surface - behind_m * known.target.outward)
+            if 0 <= row < view.depth.shape[0] and 0 <= column < view.depth.shape[1]:
+                glimpse = Glimpse.at(view, (row, column), words, self._outline)
+                if glimpse is not None and glimpse.may_be_meant():
+                    return glimpse
+        return None
 
     def _by_colour(self, view: View, start: np.ndarray, words: str) -> list[Glimpse]:
         """What has the colour and the kind that words name, nearest to a place (3,) first; nothing without a colour."""

@@ -18,6 +18,7 @@ from tandem.policies.motion.targets.view import View
 
 _HOLES = ("hole", "socket")  # what a peg goes into: its mouth counts, not its bottom
 _CONTAINERS = (*_HOLES, "bin", "box", "slot", "tray", "pocket", "fixture", "drawer", "bowl", "basket")
+_HOLLOW = ("slot", "drawer")  # of these nothing but the inside is ever meant
 _SHAPES = {  # by word: form, least and greatest length to width
     "cube": ((Form.BOX, 1.0, 1.35),),
     "cylinder": ((Form.ROUND, 1.0, 1.35), (Form.ROUNDED, 1.0, 2.2)),
@@ -75,21 +76,24 @@ class Glimpse:
     def near(cls, view: View, pixel: tuple[int, int], words: str, outline: Outline) -> Glimpse | None:
         """What a pixel shows, or, where that is nothing that the words can mean, what lies right beside it.
 
-        Who points may be off by a few pixels, and then beside a small thing, or on the wall of a slot.
+        Who points may be off by a few pixels, and then beside a small thing, behind a handle, or on the wall of a slot.
         """
         found = cls.at(view, pixel, words, outline)
-        if found is not None and found._may_be_meant():
+        if found is not None and found.may_be_meant():
             return found
         height, width = view.depth.shape
         for row, column in np.array(pixel) + _BESIDE:
             if 0 <= row < height and 0 <= column < width:
                 beside = cls.at(view, (int(row), int(column)), words, outline)
-                if beside is not None and beside._may_be_meant() and beside.fits():
+                if beside is not None and beside.may_be_meant() and beside.fits():
                     return beside
         return found
 
-    def _may_be_meant(self) -> bool:
-        return not self.is_table and ("slot" not in self.words or self.form is Form.CONTAINER)
+    def may_be_meant(self) -> bool:
+        """Whether it is of the kind that the words name: a handle can be pulled, slots and open drawers are hollow."""
+        if "handle" in self.words:
+            return bool(np.any(self.target.outward))
+        return not self.is_table and (self.form is Form.CONTAINER or not any(word in self.words for word in _HOLLOW))
 
     @staticmethod
     def centres(view: View, mask: np.ndarray) -> list[tuple[int, int]]:

@@ -196,6 +196,15 @@ def test_what_was_pointed_at_is_remembered_until_time_runs_back(scripted, observ
     assert float(network.told[-1].state[0, -7]) == 0.0
 
 
+def test_an_epoch_that_goes_back_begins_an_episode_in_which_nobody_has_pointed(scripted, observation):
+    policy, network = scripted()
+    bare = Subgoal("pick", {"object": "red cube"})
+    for epoch, subgoal in ((2, PICK), (3, bare), (1, bare)):
+        policy.reset(epoch)
+        policy.infer(observation, subgoal)
+    assert [float(told.state[0, -7]) for told in network.told] == [1.0, 1.0, 0.0]
+
+
 def test_words_and_skills_reach_the_network_as_they_are_numbered(scripted, observation):
     policy, network = scripted()
     holding = {**observation, "gripper_opening": np.array([0.4])}

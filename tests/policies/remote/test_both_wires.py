@@ -75,6 +75,18 @@ def test_a_reset_is_acknowledged_before_the_epochs_first_chunk(wire, ours, clien
         assert policy.infer(observation, HOME).request_id == 1
 
 
+def test_the_policy_is_told_of_another_episode_by_an_epoch_that_goes_back(wire, ours, client, spec, observation):
+    served = Watched(spec)
+    policy = client(wire, ours(wire, policy=served).port)
+    told = []
+    for epoch in (1, 2, 3, 1, 2):
+        policy.reset(epoch)
+        policy.infer(observation, HOME)
+        told.append(served.resets[:])
+        served.resets.clear()
+    assert [0 in resets for resets in told] == [True, False, False, True, False]
+
+
 def test_two_clients_never_share_a_memory(wire, ours, client, spec, observation):
     served = Watched(spec, chunks=2)
     port = ours(wire, policy=served).port
