@@ -142,7 +142,7 @@ void Controller::reset(const Incoming& incoming, const Message& message) {
     const Plain* seed = find(message.map("options"), "seed");
     if (seed && !std::holds_alternative<std::monostate>(seed->value))
         throw Refused(refusal::NOT_OFFERED, "nothing here can be drawn from a seed");
-    motion_.start_anew();
+    motion_.forget_track();  // the setpoint stays: an arm that hangs below it would sink a little every time
     answer(incoming, message, "ready", {{"info", Map{}}});
 }
 

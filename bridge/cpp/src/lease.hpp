@@ -2,6 +2,7 @@
 // again, whatever arrives late.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 
@@ -38,13 +39,15 @@ class Leases {
         if (force && peer.role != Role::supervisor)
             throw Refused(refusal::FORBIDDEN, "taking over needs the role supervisor, this key is " +
                                                   std::string(tandem::name(peer.role)));
+        forget([&](const Standby& other) { return same(other, peer, name); });
         return holder.emplace(Lease{++token_, peer, name, now, std::nullopt});
     }
 
     // The place in line, 1 for next. Asking again keeps the place.
     std::size_t wait(Standby waiting) {
+        forget([&](const Standby& other) { return gone(other, waiting.renewed); });
         for (std::size_t i = 0; i < line_.size(); ++i)
-            if (line_[i].peer.identity == waiting.peer.identity && line_[i].name == waiting.name) {
+            if (same(line_[i], waiting.peer, waiting.name)) {
                 line_[i] = std::move(waiting);
                 return i + 1;
             }
@@ -71,12 +74,21 @@ class Leases {
         while (!line_.empty()) {
             Standby waiting = std::move(line_.front());
             line_.pop_front();
-            if (now - waiting.renewed <= life_) return waiting;
+            if (!gone(waiting, now)) return waiting;
         }
         return std::nullopt;
     }
 
   private:
+    static bool same(const Standby& waiting, const Peer& peer, const std::string& name) {
+        return waiting.peer.identity == peer.identity && waiting.name == name;
+    }
+    bool gone(const Standby& waiting, Ns now) const { return now - waiting.renewed > life_; }
+    template <typename Which>
+    void forget(Which which) {
+        line_.erase(std::remove_if(line_.begin(), line_.end(), which), line_.end());
+    }
+
     static constexpr std::size_t longest_line = 8;
     Ns life_;
     std::uint64_t token_ = 0;

@@ -73,7 +73,11 @@ class Motion {
     }
 
     void check_standing_start() const {
+        constexpr double standing_share = 0.05;  // of its greatest velocity: sensors are noisy
         if (!measured_) throw Refused(refusal::NOT_READY, "the arm has not been measured yet");
+        for (std::size_t i = 0; i < spec::dof; ++i)
+            if (const double speed = std::abs(measured_->velocity[i]); speed > standing_share * spec::velocity_limit[i])
+                throw Refused(refusal::MOVING, format("%s still moves at %.3f", spec::joint_names[i].data(), speed));
         const std::string words = measured_->fault.empty() ? out_of_range() : measured_->fault;
         if (!words.empty()) throw Refused(refusal::INVALID, "the cause is still there: " + words);
     }

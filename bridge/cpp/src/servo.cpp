@@ -110,9 +110,14 @@ void Servo::take(Port port, Ns now) {
 }
 
 void Servo::carry_out(const Controller::Tick& tick, Ns now) {
+    owes_stop_ = owes_stop_ || tick.stop;
     try {
-        if (tick.stop) driver_.stop();
-        else if (tick.setpoint) driver_.write(*tick.setpoint);
+        if (owes_stop_) {
+            driver_.stop();
+            owes_stop_ = false;  // one that failed is owed at the next turn, too
+        } else if (tick.setpoint) {
+            driver_.write(*tick.setpoint);
+        }
     } catch (const DriverFault& reason) {
         controller_.failed(reason.what(), now);
     }

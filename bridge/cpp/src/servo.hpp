@@ -39,6 +39,7 @@ class Servo {
     Sockets sockets_;
     std::string scheduling_;
     std::optional<Measured> measured_;
+    bool owes_stop_ = false;
     std::atomic<bool> quitting_{false};
 };
 
