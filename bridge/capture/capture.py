@@ -1,13 +1,16 @@
 """Writes a capture: an MCAP file with a channel for each socket, direction and connection, bytes as they were.
 
-Opened by Foxglove and every MCAP tool; message encoding "msgpack". Flushed twice a second: a kill costs no more.
+Opened by Foxglove and every MCAP tool; message encoding "msgpack". Flushed twice a second: a kill costs no more. On a
+full disk the capture ends, which is said at once and again at the end; the controller goes on without it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import foxglove
@@ -17,6 +20,7 @@ from tandem.bridge.contract.errors import LogUnwritable
 from tandem.bridge.roles import Peer
 from tandem.bridge.wire.kinds import VERSION, Port
 
+log = logging.getLogger(__name__)
 JOURNAL = "/servo/journal"
 FLUSH_S = 0.5
 CHUNK_BYTES = 64 * 1024
@@ -40,6 +44,7 @@ class Capture:
 
     def __init__(self, path: Path):
         self._context, self._lock, self.lost = foxglove.Context(), threading.Lock(), 0
+        self._path, self._failure = path, ""
         self._channels: dict[tuple[str, ...], foxglove.Channel] = {}
         options = MCAPWriteOptions(compression=MCAPCompression.Lz4, chunk_size=CHUNK_BYTES, profile="tandem-capture")
         try:
@@ -69,6 +74,8 @@ class Capture:
     def _log(self, topic: str, about: dict[str, str], frame: bytes, now: int) -> None:
         key = (topic, json.dumps(about))
         with self._lock:
+            if self._failure:
+                return
             channel = self._channels.get(key)
             if channel is None:
                 if len(self._channels) >= MAX_CHANNELS:
@@ -80,15 +87,26 @@ class Capture:
             channel.log(frame, log_time=now)
 
     def _flush(self) -> None:
-        while not self._over.wait(FLUSH_S):
+        while not self._failure and not self._over.wait(FLUSH_S):
             with self._lock:
-                self._mcap.flush()
-                self._file.flush()
+                self._try(self._mcap.flush, self._file.flush)
+
+    def _try(self, *writes: Callable[[], None]) -> None:
+        """Under the lock. The library tells a failed write as a mistake of the runtime."""
+        try:
+            for write in writes:
+                write()
+        except (OSError, RuntimeError) as reason:
+            self._failure = str(reason)
+            log.error("%s ends here, the controller goes on: %s", self._path, reason)
 
     def close(self) -> None:
-        """Write the summary."""
+        """Write the summary. Raises `LogUnwritable` when the file ends before the session did."""
         self._over.set()
         self._flusher.join()
-        self._mcap.write_metadata("losses", {"messages": str(self.lost)})
-        self._mcap.close()
-        self._file.close()
+        with self._lock:
+            if not self._failure:
+                losses = {"messages": str(self.lost)}
+                self._try(lambda: self._mcap.write_metadata("losses", losses), self._mcap.close, self._file.close)
+        if self._failure:
+            raise LogUnwritable(f"{self._path} is not whole: {self._failure}; what it holds until then can be read")

@@ -1,6 +1,7 @@
 """A session with motion, refusals, a stop and a clear: every message is in the file, and the core says it all again."""
 
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -22,10 +23,10 @@ from tandem.bridge.wire import Refused, decode
 LAUNCH = Path(__file__).parents[3] / "launch"
 
 
-def start(path):
+def start(path, **options):
     process = subprocess.Popen(
         [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0", "--capture", path],
-        stdout=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, text=True, **options,
     )
     return process, re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]
 
@@ -126,3 +127,22 @@ def test_what_is_no_capture_is_told_so(tmp_path, captured):
                           text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "bit for bit the same" in done.stdout
+
+
+def test_a_full_disk_ends_the_capture_and_nothing_else(tmp_path):
+    """A file that may not grow any more fails in the middle of a write, as a full disk does."""
+    process, endpoint = start(tmp_path / "session.mcap", stderr=subprocess.PIPE)
+    link = Link(Contact.at(endpoint), name="a")
+    time.sleep(1.2)
+    size = (tmp_path / "session.mcap").stat().st_size
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+    time.sleep(1.5)
+    number = link.stop("the disk is full")
+    assert link.request("status")["fault"]["number"] == number
+    link.close()
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 2
+    assert said.count("the controller goes on") == 1
+    assert any(line.startswith("LogUnwritable") for line in said.splitlines())
+    assert sum(1 for _ in calls(tmp_path / "session.mcap")) > 100
