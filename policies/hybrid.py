@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from tandem.bridge.contract import (
     ActionChunk,
     ActionKind,
@@ -36,7 +38,7 @@ class HybridPolicy:
     Args:
         first: driven by as long as it is sure. It says how sure with `confidence`, 0..1: an attribute about its last
             chunk, or a method of observation and subgoal, asked before each. Without either only the preflight counts.
-        second: takes over.
+        second: takes over. One with a method `take_over(command)` is told what the first commanded last (d,).
         least: confidence below which it does.
         preflight: raises a `TandemError` that says why the first policy should not even begin (an unknown camera, a
             point that it cannot use); None lets it begin with every skill that it offers.
@@ -63,6 +65,9 @@ class HybridPolicy:
         self.action_kind = kinds[0]
         self.privileged = any(getattr(policy, "privileged", False) for policy in (first, second))
         self._tell: Callable[[Event], None] | None = None
+        self._drove: Policy | None = None  # who made the chunk that was handed out last
+        self._command: np.ndarray | None = None  # (d,) what was commanded last
+        self._commands: list[np.ndarray | None] = [None]  # the one before that chunk, and its own
         self.reset(0)
 
     def listen(self, tell: Callable[[Event], None]) -> None:
@@ -82,6 +87,7 @@ class HybridPolicy:
 
     def carried_out(self, count: int) -> None:
         """See `Policy`: passed on to whoever drives."""
+        self._command = self._commands[min(count, len(self._commands) - 1)]
         if hasattr(self._driving, "carried_out"):
             self._driving.carried_out(count)
 
@@ -103,6 +109,8 @@ class HybridPolicy:
             self._doubt(reason, observation, subgoal)
             chunk = self._driving.infer(observation, subgoal)
         self._request += 1
+        self._drove, self._commands = self._driving, [self._command, *chunk.actions]
+        self._command = self._commands[-1]
         return replace(chunk, request_id=self._request - 1)
 
     def _unfit(self, observation: Observation, subgoal: Subgoal) -> str:
@@ -140,6 +148,8 @@ class HybridPolicy:
         words = f"{subgoal.skill}: {names['to']} takes over from {names['from']}: {reason}"
         data = {"skill": subgoal.skill, **names, "reason": reason}
         self._driving = self.second
+        if self._drove is self.first and self._command is not None and hasattr(self.second, "take_over"):
+            self.second.take_over(self._command)
         if self._tell is None:
             _LOG.warning(words)
         else:

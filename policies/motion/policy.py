@@ -87,6 +87,10 @@ class MotionPolicy:
         self._next, self._handed, self._t0_s, self._start_s = 0, 0, 0.0, 0.0
         self._told: int | None = None
 
+    def take_over(self, command: np.ndarray) -> None:
+        """Another policy has driven: what it commanded last (n + 1,) stands, and what is in the hand is its doing."""
+        self.memory.command, self.memory.held = command, None
+
     def carried_out(self, count: int) -> None:
         """How many actions of the last chunk are behind the arm; until the next one. Not told, it goes by the time."""
         self._told = count

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tandem.bridge.conformance import check_policy
-from tandem.bridge.contract import CameraPoint, FailureCode, SkillFailed, SpecMismatch, Subgoal, Target
+from tandem.bridge.contract import SKILLS, CameraPoint, FailureCode, SkillFailed, SpecMismatch, Subgoal, Target
+from tandem.policies.hybrid import HybridPolicy
 from tandem.policies.motion import MotionPolicy
 from tandem.policies.motion.skills.insert import spiral
 
@@ -100,6 +101,33 @@ def test_an_epoch_that_goes_back_begins_an_episode_of_which_nothing_is_known(mak
     policy.reset(1)
     assert not policy.memory.held
     assert not policy.memory.landmarks
+
+
+class _PicksOnly(MotionPolicy):
+    skills = {"pick": SKILLS["pick"]}
+
+
+@pytest.mark.parametrize("stale", [0.0, 1.0], ids=["believes its hand closed", "believes its hand open"])
+def test_what_another_policy_picked_up_is_placed(make, stale):
+    """Whatever it commanded itself when it drove last: what is in the hand is the other policy's doing."""
+    second, body = make()
+    first, _ = make()
+    hybrid = HybridPolicy(_PicksOnly(first.spec, first.targets), second)
+    second.memory.command = np.append(body.spec.home, stale)
+    assert _run(hybrid, body, PICK, epoch=1)[-1] == "done"
+    body.between_m = lambda tool, time_s: 0.04
+    assert _run(hybrid, body, PLACE, epoch=2)[:4] == ["transport", "place", "release", "retreat"]
+    assert body.opening == pytest.approx(1.0)
+
+
+def test_what_was_commanded_last_is_what_was_carried_out_of_the_chunk(make):
+    second, body = make()
+    first, _ = make()
+    hybrid = HybridPolicy(_PicksOnly(first.spec, first.targets), second)
+    chunk = hybrid.infer(body.observe(), PICK)
+    hybrid.carried_out(1)
+    hybrid.infer(body.observe(), Subgoal("home"))
+    assert second.memory.command[-1] == chunk.actions[0][-1]
 
 
 def test_the_next_thing_into_a_container_goes_beside_the_first(make):
