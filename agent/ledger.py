@@ -45,11 +45,12 @@ class Ledger:
         seen: by index in that plan, the verifier's last word.
         plans: planner calls so far.
         privileged: ground truth was used.
+        looks: the verifier looks at what it judges.
     """
 
-    def __init__(self, *, privileged: bool):
+    def __init__(self, *, privileged: bool, looks: bool = True):
         self.attempts: list[Attempt] = []
-        self.plans, self.privileged = 0, privileged
+        self.plans, self.privileged, self.looks = 0, privileged, looks
         self.started_s = time.perf_counter()
         self.begin(())
 
@@ -85,7 +86,7 @@ class Ledger:
         known = score is not None and drive.observation and ending.failure not in UNTRUSTED
         measured, progress = (known and for_the_record(score, drive=drive)) or (None, None)
         return EpisodeResult(
-            claimed=ending.claimed, seen=self.unseen() is None if self.seen else None,
+            claimed=ending.claimed, seen=self.unseen() is None if self.seen and self.looks else None,
             measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,
             reason=ending.reason, progress=progress, attempts=tuple(self.attempts), steps=drive.steps,
             plans=self.plans, body_s=drive.elapsed_s, wall_s=time.perf_counter() - self.started_s,

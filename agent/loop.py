@@ -117,7 +117,8 @@ class _Episode:
         self.broadcast = Broadcast(agent.subscribers)
         self.drive = Drive(agent.body, self.broadcast, agent.limits.steps)
         self.budget, self.epoch = Budget(agent.limits), 0
-        self.ledger = Ledger(privileged=agent.privileged or getattr(agent.verifier, "privileged", False))
+        privileged = agent.privileged or getattr(agent.verifier, "privileged", False)
+        self.ledger = Ledger(privileged=privileged, looks=getattr(agent.verifier, "looks", True))
 
     def pursue(self) -> Ending:
         """Plan and carry out until the planner finds nothing left to do and the verifier has seen all of it done."""
@@ -210,7 +211,8 @@ class _Episode:
             except NAMED as error:
                 failure, detail = str(code_of(error)), f"{detail}; then {words_of(error)}"
         measured = self.measured(subgoal) if failure not in UNTRUSTED else None
-        attempt = Attempt(subgoal, claimed, verdict, measured, failure, detail, start_s, end_s)
+        seen = verdict if self.ledger.looks else None
+        attempt = Attempt(subgoal, claimed, seen, measured, failure, detail, start_s, end_s)
         self.ledger.attempts.append(attempt)
         self.drive.event(EventKind.SUBGOAL_END, failure or "done", **place, **attempt.to_dict())
         return attempt
@@ -301,7 +303,8 @@ class _Episode:
             if not ledger.done(i):
                 reason = f"the planner finds nothing left to do, but {ledger.subgoals[i]} was not seen done"
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
-        return Ending(True, None, "every subgoal was seen done and nothing is left to do")
+        how = "seen done" if ledger.looks else "claimed by the policy, which nobody verified,"
+        return Ending(True, None, f"every subgoal was {how} and nothing is left to do")
 
     def think(self, what: str, call: Callable[[], Any], *, paid: bool = False) -> Any:
         """Call a planner, policy or verifier; unless it pays itself, the body goes on for as long as the clock says."""

@@ -131,7 +131,7 @@ class System:
     """0 easy .. 1 hard: more objects, more distractors, longer plans."""
     disturb: tuple[str, ...] = ()
     """What goes wrong on purpose: moved, knocked, slipped, frozen_camera, black_camera, noise, delayed,
-    camera_shift, dropped_frames, lighting."""
+    camera_shift, dropped_frames, lighting, nudged."""
     clock: str = "lockstep"
     """Who pays for thinking: lockstep (the world waits), live, charged:MS."""
     control_hz: float = 20.0
@@ -174,12 +174,12 @@ class Rig:
 
     def __init__(self, system: System, *, search_m: float = 0.004):
         self.system, self.policy, self._search_m = system, None, search_m
-        self._model, self._eyes = load_models(system)
-        self.stage = body_for(system)
-        self.body, self.truth = self.stage.body, self.stage.truth
         self._clock = clock_named(system.clock)
-        self._planner = self.make_planner()
+        self.stage = body_for(system)  # before any weights: a wrong name is told at once
+        self.body, self.truth = self.stage.body, self.stage.truth
         try:  # compared with the body before anything moves
+            self._model, self._eyes = load_models(system)
+            self._planner = self.make_planner()
             self._remote = self._connect() if is_remote(system.policy) else None
             self._learned = self._load() if is_learned(system.policy) else None
             self._vla = self._load_vla() if is_vla(system.policy) else None

@@ -20,6 +20,7 @@ from script import run
 from tandem.agent.evaluation.statistics import wilson
 from tandem.bridge.contract import EpisodeResult, FailureCode, InvalidOption, LogUnwritable
 from tandem.bridge.log import Recorder, next_free
+from tandem.sim.tasks import task_named
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Options(System):
 def main(options: Options) -> int:
     if options.episodes < 1:
         raise InvalidOption(f"--episodes must be at least 1, got {options.episodes}")
+    if options.instruction is not None and options.body == "sim":
+        task_named(options.task).understand(options.instruction)  # before anything is loaded
     rig = Rig(options)
     print("".join(f"{line}\n" for line in rig.introduce()), end="")
     folder = run_folder(options.log_dir) if options.record else options.log_dir

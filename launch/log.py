@@ -33,10 +33,19 @@ class Info:
     """The logs."""
 
     def run(self, console: Console) -> int:
-        logs = [LogReader(path) for path in _some(self.files)]
-        for log in logs:
-            console.print(summary_of(log))
-        return int(any(log.recovered for log in logs))
+        damaged, unreadable = False, []
+        for path in _some(self.files):
+            try:
+                log = LogReader(path)
+                console.print(summary_of(log))
+                damaged |= bool(log.recovered)
+            except LogUnreadable as reason:
+                unreadable.append(reason)
+        if len(unreadable) == len(self.files):
+            raise unreadable[0]
+        for reason in unreadable:
+            print(f"LogUnreadable: {reason}", file=sys.stderr)
+        return int(damaged or bool(unreadable))
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from tandem.bridge.contract import Observation, Outcome, Subgoal, Verdict
 
 
 class TrustingVerifier:
-    """Calls every subgoal done that the policy says it finished, and says that nobody looked.
+    """Calls every subgoal done that the policy says it finished, and says that nobody looked: nothing counts as seen.
 
     An agent with it claims what its policy claims: expect false successes.
     """
 
-    privileged = False
+    privileged, looks = False, False
     observes: tuple[str, ...] = ()
 
     def reset(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def refuses(error: type[Exception] | tuple[type[Exception], ...], call: Callable
         return
     except Exception as other:
         raise AssertionError(f"{law} It raised {type(other).__name__} instead: {other}") from other
-    raise AssertionError(f"{law} It was accepted and answered {answer!r}")
+    raise AssertionError(f"{law} It was accepted and answered {shorten(repr(answer), 200, placeholder='...')}")
 
 
 def same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> str:

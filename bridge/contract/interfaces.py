@@ -77,6 +77,8 @@ class Verifier(Protocol):
 
     Attributes:
         observes: the observation keys that it reads; the loop keeps exactly these from before the subgoal.
+
+    One that looks at nothing says so with an attribute `looks` of False, and nothing counts as seen.
     """
 
     observes: tuple[str, ...]

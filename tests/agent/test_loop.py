@@ -9,6 +9,7 @@ import pytest
 from tandem.agent.clock import Charged
 from tandem.agent.loop import Agent
 from tandem.agent.recover import UNCERTAIN, Limits
+from tandem.agent.verify.trusting import TrustingVerifier
 from tandem.bridge.conformance import DummyBody, DummyPlanner, DummyPolicy, DummyVerifier, dummy_spec
 from tandem.bridge.contract import (
     SKILLS,
@@ -384,6 +385,14 @@ def test_ground_truth_that_cannot_be_asked_changes_no_episode(mute):
     assert result.measured is (None if mute == "score" else True)
     assert [attempt.measured for attempt in result.attempts] == [None if mute == "measure" else True] * 2
     assert any("nobody answers" in event.message for event in recorder.of(EventKind.NOTE))
+
+
+def test_what_nobody_looked_at_is_claimed_but_not_seen():
+    result, _ = run(verifier=TrustingVerifier())
+    assert result.claimed
+    assert result.seen is None
+    assert all(attempt.seen is None for attempt in result.attempts)
+    assert "nobody verified" in result.reason
 
 
 def test_an_infeasible_instruction_ends_with_the_reason():

@@ -96,3 +96,10 @@ def test_what_cannot_be_done_is_one_line_and_status_2(logs, arguments, words):
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_info_of_what_can_be_read_comes_in_spite_of_what_cannot(logs):
+    done = run("info", logs / "cut.mcap", "nothing.mcap", logs / "whole.mcap")
+    assert done.returncode == 1
+    assert "whole.mcap" in done.stdout
+    assert "there is no log" in done.stderr
