@@ -101,6 +101,14 @@ def change_at(
     )
 
 
+def lifted(point: CameraPoint, camera: CameraSpec, depth: np.ndarray) -> np.ndarray | None:
+    """What a pixel shows (3,) in the base frame; None where there is no depth."""
+    window = _window(point, camera, 1)
+    points = _lift(depth[window], camera, window).reshape(3, -1)
+    points = points[:, np.isfinite(points[2])]
+    return np.median(points, axis=1) if points.size else None
+
+
 def project(point: np.ndarray, camera: CameraSpec) -> CameraPoint | None:
     """The pixel at which a point (3,) of the base frame is seen; None outside the image."""
     pose = camera.T_mount_camera

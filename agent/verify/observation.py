@@ -13,8 +13,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tandem.agent.hand import EMPTY, OPEN
-from tandem.agent.verify.depth import ARM_BELOW_M, THICKNESS_M, Change, View, change_at, project
+from tandem.agent.verify.depth import ARM_BELOW_M, THICKNESS_M, Change, View, change_at, lifted, project
 from tandem.agent.verify.moved import Moved
+from tandem.agent.verify.opened import Opened
 from tandem.bridge.contract import BodySpec, CameraPoint, Observation, Outcome, Subgoal, Verdict, depth_key, snapshot
 
 WIDER = 0.05  # opening gained when something is let go
@@ -49,7 +50,7 @@ class ObservationVerifier:
         self.observes: tuple[str, ...] = ("time", "joint_position", "gripper_opening", "tool_pose", *depths)
         self._memory: deque[Observation] = deque(maxlen=MEMORY)  # oldest first
         self._tips: deque[tuple[float, np.ndarray]] = deque(maxlen=WATCHED)  # time, and (3,) between the fingertips
-        self._things = Moved()
+        self._things, self._drawers = Moved(), Opened()
         self._rules: dict[str, Callable[[Subgoal, Observation, Observation], Verdict]] = {
             "pick": self._pick, "place": self._place, "stack_on": self._stacked, "insert": self._stacked,
             "open": self._moved, "close": self._moved, "press": self._press, "push": self._push, "home": self._home,
@@ -60,6 +61,7 @@ class ObservationVerifier:
         self._memory.clear()
         self._tips.clear()
         self._things.clear()
+        self._drawers.clear()
 
     def watch(self, observation: Observation) -> None:
         """Where the fingertips went: a button that springs back shows nothing afterwards."""
@@ -117,7 +119,14 @@ class ObservationVerifier:
         if change is None or change.hidden > MAX_HIDDEN:
             return _unsure("the handle's place cannot be seen")
         words = f"surface at the handle's place changed by {change.rise_m * 1000:+.0f} mm"
-        return _yes(words) if abs(change.rise_m) >= THICKNESS_M else _no(f"{words}: it did not move")
+        if abs(change.rise_m) < THICKNESS_M:
+            return _no(f"{words}: it did not move")
+        handle = str(subgoal.arguments["target"])
+        if subgoal.skill == "close":
+            self._drawers.pushed(handle)
+        else:
+            self._drawers.pulled(handle, self._tips_since(before))
+        return _yes(words)
 
     def _press(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         change = self._change(subgoal, "point", before, after)
@@ -126,15 +135,13 @@ class ObservationVerifier:
         words = f"surface of the button changed by {change.rise_m * 1000:+.1f} mm"
         if change.hidden <= MAX_HIDDEN and change.rise_m <= -THICKNESS_M:
             return _yes(f"{words}: it stayed down")
-        pushed_m = self._pushed_m(change.point, float(before["time"][0]))
+        pushed_m = _pushed_m(change.point, self._tips_since(before))
         words = f"{words}, the fingertips went {pushed_m * 1000:.1f} mm below its top"
         return _yes(words) if pushed_m >= PRESS_M else _unsure(f"{words}: it may not have been pressed")
 
-    def _pushed_m(self, top: np.ndarray, since_s: float) -> float:
-        """How far the fingertips went below a point (3,) right over it, 0 if they did not."""
-        tips = [tip for time_s, tip in self._tips if time_s > since_s]
-        depths = sorted((top[2] - tip[2] for tip in tips if np.hypot(*(tip - top)[:2]) < PRESS_AIM_M), reverse=True)
-        return max(0.0, float(depths[PRESS_READINGS - 1])) if len(depths) >= PRESS_READINGS else 0.0
+    def _tips_since(self, before: Observation) -> list[np.ndarray]:
+        """The way of the fingertips (3,) since then."""
+        return [tip for time_s, tip in self._tips if time_s > float(before["time"][0])]
 
     def _push(self, subgoal: Subgoal, before: Observation, after: Observation) -> Verdict:
         left = self._change(subgoal, "point", before, after)
@@ -156,13 +163,26 @@ class ObservationVerifier:
         point = subgoal.arguments.get(name)
         if not isinstance(point, CameraPoint) or point.camera not in self._cameras:
             return None
-        words = subgoal.arguments.get("object" if subgoal.skill in ("pick", "push") else "target", "")
-        point = self._things.now(str(words), point)
+        words = str(subgoal.arguments.get("object" if subgoal.skill in ("pick", "push") else "target", ""))
+        point = self._in_drawer(words, self._things.now(words, point), before)
         key, start_s = depth_key(point.camera), before["time"][0]
         earlier = [seen for seen in reversed(self._memory) if seen["time"][0] < start_s]
         views = [View(seen[key], seen["tool_pose"]) for seen in (before, *earlier)]
         now = View(after[key], after["tool_pose"])
         return change_at(point, self._cameras[point.camera], views, now, radius_m, below_m=below_m)
+
+    def _in_drawer(self, words: str, point: CameraPoint, before: Observation) -> CameraPoint:
+        """The point, or where the inside of the drawer is that was opened since it was given."""
+        camera = self._cameras[point.camera]
+        place = lifted(point, camera, before[depth_key(camera.name)])
+        inside = place if place is None else self._drawers.inside(words, place)
+        return point if inside is place else project(inside, camera) or point
+
+
+def _pushed_m(top: np.ndarray, tips: list[np.ndarray]) -> float:
+    """How far the fingertips went below a point (3,) right over it, 0 if they did not."""
+    depths = sorted((top[2] - tip[2] for tip in tips if np.hypot(*(tip - top)[:2]) < PRESS_AIM_M), reverse=True)
+    return max(0.0, float(depths[PRESS_READINGS - 1])) if len(depths) >= PRESS_READINGS else 0.0
 
 
 def _approach(pose: np.ndarray) -> np.ndarray:

@@ -202,6 +202,44 @@ def test_a_drawer_that_moved_is_seen_by_its_handle():
     assert judged(handle, before, before).outcome is NO
 
 
+def block(low, high):
+    return np.array(low, float), np.array(high, float)
+
+
+def cabinet(opened_m):
+    """A top below which a drawer comes out towards the robot, its front and its handle ahead of it."""
+    begin = 0.5 - opened_m
+    floor, sides = block((begin, -0.07, 0), (0.5, 0.07, 0.013)), (-0.07, 0.065)
+    walls = [block((begin, y, 0), (0.5, y + 0.005, 0.06)) for y in sides]
+    front = block((begin - 0.01, -0.07, 0), (begin, 0.07, 0.06))
+    bar = block((begin - 0.062, -0.05, 0.05), (begin - 0.05, 0.05, 0.063))
+    return [block((0.5, -0.08, 0.0), (0.65, 0.08, 0.078)), floor, *walls, front, bar]
+
+
+@pytest.mark.parametrize(("lies", "outcome"), [
+    ((0.44, 0.0, 0.013), YES), ((0.58, 0.0, 0.078), NO), ((0.44, 0.2, 0.0), NO), (None, NO),
+], ids=["in the drawer", "on the cabinet", "beside it", "nowhere"])
+def test_what_went_into_a_drawer_is_looked_for_where_its_inside_came_out(lies, outcome):
+    """The plan points at the drawer while it is shut: at the edge of the cabinet's top, which stays where it is."""
+    verifier, point = ObservationVerifier(spec()), pixel(0.515, 0.0, 0.078)
+
+    def at(time_s, observation):
+        return {**observation, "time": np.array([time_s])}
+
+    opens = Subgoal("open", {"target": "red drawer handle", "point": pixel(0.444, 0.0, 0.063)})
+    shut, opened = at(0, seen(*cabinet(0.0))), at(3, seen(*cabinet(0.12), tool=(0.3, 0.3, 0.4)))
+    finger_m = dummy_spec().gripper.finger_depth_m
+    for k, (x, z) in enumerate([(0.444, 0.2), (0.444, 0.06), (0.40, 0.06), (0.324, 0.06), (0.324, 0.2)]):
+        verifier.watch(at(0.5 + 0.1 * k, seen(tool=(x, 0.0, z + finger_m))))
+    assert verifier.verify(opens, shut, opened).outcome is YES
+    put = Subgoal("place", {"object": "red cube", "target": "red drawer", "point": point})
+    holding = at(4, seen(*cabinet(0.12), opening=0.5, tool=(0.3, 0.3, 0.4)))
+    things = [] if lies is None else [box(*lies)]
+    after = at(6, seen(*cabinet(0.12), *things, tool=(0.3, 0.3, 0.4)))
+    verdict = verifier.verify(put, holding, after)
+    assert verdict.outcome is outcome, verdict
+
+
 def test_a_button_that_springs_back_stays_undecided():
     button = box(0.5, 0.0, 0.0, half=0.015, height=0.03)
     press = Subgoal("press", {"target": "button", "point": pixel(0.5, 0.0, 0.03)})
