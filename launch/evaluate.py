@@ -86,9 +86,13 @@ def main(options: Options) -> int:
 
 
 def check(options: Options) -> None:
-    once = bool(options.tasks) and len(set(options.tasks)) == len(options.tasks)
-    if not once or options.episodes < 1 or options.first_seed < 0:
-        raise InvalidOption("give --tasks, each once, --episodes of at least 1 and --first-seed of at least 0")
+    if not options.tasks or len(set(options.tasks)) < len(options.tasks):
+        raise InvalidOption(f"give --tasks, each once; got {' '.join(options.tasks) or 'none'}")
+    if options.episodes < 1 or options.first_seed < 0:
+        raise InvalidOption(
+            f"--episodes must be at least 1 and --first-seed at least 0, got {options.episodes} and "
+            f"{options.first_seed}"
+        )
     if options.workers < 0 or options.threads < 1 or options.ray_gpus < 0 or not 0 < options.patience_s < math.inf:
         raise InvalidOption("--workers and --ray-gpus must not be negative, --threads at least 1, --patience-s above 0")
     if options.body == "sim":

@@ -28,8 +28,11 @@ def is_learned(word: str) -> bool:
 
 
 def folder_of(word: str) -> Path:
-    """Where a policy of a name or folder is."""
-    return TRAINED / word if word in SHIPPED else Path(word).expanduser()
+    """Where a policy of a name or folder is; the folder of a training holds its policy in one of its own."""
+    if word in SHIPPED:
+        return TRAINED / word
+    folder = Path(word).expanduser()
+    return folder / "policy" if (folder / "policy" / _MANIFEST).is_file() else folder
 
 
 class Learned:

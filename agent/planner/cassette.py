@@ -93,7 +93,10 @@ class CassetteModel:
         notes = [f"replayed: {place}"]
         if (fault := _difference(call, question, self)) is not None:
             if self._strict:
-                raise PlannerFailed(f"{place} was another question: {fault}; with strict=False it is answered anyway")
+                raise PlannerFailed(
+                    f"{place} was another question: {fault}; a cassette answers the episode that it was made in, so "
+                    "give that log's task, seed and options (strict=False answers anyway)"
+                )
             notes.append(fault)
         again = call_record(
             question, self, self._who, reply=call["reply"], thinking=call["thinking"], tokens=call["tokens"],
