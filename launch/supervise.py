@@ -7,7 +7,7 @@
     python launch/supervise.py take tcp://arm:7000 --keys keys              # nobody else commands until Ctrl-C
 
 Nothing here moves the arm. The software stop is no emergency stop. Exit code 1 when the arm is in a fault, or was left
-in one.
+in one, and when what was taken is somebody else's again.
 """
 
 import sys
@@ -104,8 +104,12 @@ class Take(Reached):
         try:
             while True:
                 time.sleep(_LOOK_S)
-                if fault := link.request("status")["fault"]:
+                status = link.request("status")
+                if fault := status["fault"]:
                     raise BodyStopped(_words(fault))
+                if status.lease != grant.token:
+                    grant = None  # nothing is left to give back
+                    raise BodyStopped(_lost(status["holder"]))
         except KeyboardInterrupt:
             print("given back")
             return 0
@@ -115,6 +119,13 @@ class Take(Reached):
 
 def _words(fault: dict) -> str:
     return f"fault {fault['number']}, {fault['code']}: {fault['detail']}"
+
+
+def _lost(holder: str) -> str:
+    return (
+        f"the lease is no longer yours: {holder or 'nobody'} holds it, and the arm may move. Take it again "
+        "(launch/supervise.py take), or stop the arm (launch/supervise.py stop)"
+    )
 
 
 def _seen_to(fault: dict) -> bool:

@@ -1,5 +1,6 @@
 """A person who stands by: sees how the arm stands, stops it, clears what was looked at, takes it from an agent."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -70,3 +71,21 @@ def test_what_is_taken_nobody_else_commands_until_it_is_given_back(controller):
             agent.leave(agent.acquire())
         finally:
             agent.close()
+
+
+def test_a_person_whose_lease_is_gone_is_told(controller):
+    with controller() as endpoint:
+        other = Link(Contact.at(endpoint), name="another person")
+        person = subprocess.Popen(
+            [sys.executable, LAUNCH / "supervise.py", "take", endpoint], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert "yours" in person.stdout.readline()
+            other.acquire(force=True)
+            _, said = person.communicate(timeout=10)
+            assert re.fullmatch(r"BodyStopped: the lease is no longer yours: another person holds it.*\n", said)
+            assert person.returncode == 1
+        finally:
+            person.kill()
+            other.close()
