@@ -9,7 +9,7 @@ import numpy as np
 
 from tandem.bridge.client.contact import Contact
 from tandem.bridge.client.link import Grant, Link
-from tandem.bridge.client.stopped import stopped
+from tandem.bridge.client.stopped import LEASE_ENDED, stopped
 from tandem.bridge.contract.episode import Event, EventKind
 from tandem.bridge.contract.errors import BodyStopped, InvalidAction, InvalidOption, StaleObservation
 from tandem.bridge.contract.observation import (
@@ -66,6 +66,7 @@ class LockstepBody:
                 "reset", RESET_S, epoch=grant.epoch, lease=grant.token, options=wanted | {"seed": seed}
             )
         except Refused as reason:
+            self._forget_lease_after(reason)
             raise stopped(reason) from reason
         self._grant, self._started = Grant(ready.lease, ready.epoch), True
         info = dict(ready["info"])
@@ -82,10 +83,16 @@ class LockstepBody:
             told = self.link.command("step", STEP_S, self._grant, names=self.spec.action.names, q=values)
         except Refused as reason:
             self._started = False
+            self._forget_lease_after(reason)
             raise BodyStopped(str(reason)) from reason
         for event in told["events"]:
             self.on_event(Event(EventKind(event["kind"]), event["time"], event["message"], event["data"]))
         return self._observe(told.fields), 0.0, False, False, {"command": told["command"]}
+
+    def _forget_lease_after(self, reason: Refused) -> None:
+        if reason.code in LEASE_ENDED:
+            self._grant = None  # the next reset acquires anew
+            self.link.watcher.let_go()
 
     def _observe(self, told: Mapping[str, Any]) -> LazyObservation:
         moment = self._moment

@@ -84,6 +84,11 @@ class LockstepController:
             self.outbox.refuse(incoming, number_of(incoming.frame), refused, now)
         return self.outbox.take()
 
+    def done(self, now: int) -> None:
+        """What `receive` did took until now: nobody could be heard meanwhile, so no lease grows older by it."""
+        if self._leases.holder is not None:
+            self._leases.holder.heard += now - self._now
+
     @property
     def _mode(self) -> str:
         if self._fault:
@@ -100,10 +105,13 @@ class LockstepController:
 
     def _holder(self, incoming: Incoming, message: Message) -> Lease:
         lease = self._leases.check(incoming.peer, message.lease)
-        if self._fault:
-            raise Refused(Refusal.FAULTED, f"fault {self._faults}: {self._fault}")
+        self._check_fault()
         lease.heard = self._now
         return lease
+
+    def _check_fault(self) -> None:
+        if self._fault:
+            raise Refused(Refusal.FAULTED, f"fault {self._faults}: {self._fault}")
 
     def _hello(self, incoming: Incoming, message: Message) -> None:
         if VERSION not in message["versions"]:
@@ -119,6 +127,7 @@ class LockstepController:
         self._answer(incoming, message, "pong", received=self._now)
 
     def _acquire(self, incoming: Incoming, message: Message) -> None:
+        self._check_fault()
         self._leases.acquire(incoming.peer, message["name"], self._now, force=message["force"])
         self._epoch, self._observation = self._epoch + 1, None
         self._answer(incoming, message, "granted", expires=self._now + ns(LEASE_S))
@@ -157,12 +166,12 @@ class LockstepController:
         self._answer(incoming, message, "answer", value=self._ask_body(message["question"], message["arguments"]))
 
     def _reset(self, incoming: Incoming, message: Message) -> None:
-        lease = self._holder(incoming, message)
+        self._holder(incoming, message)
         options = dict(message["options"])
         seed = options.pop("seed", None)
         self._noticed.clear()
         self._observation, info = self._body.reset(seed=seed, options=options)
-        lease.seq, self._epoch = message.seq, self._epoch + 1
+        self._epoch += 1
         self._answer(incoming, message, "ready", info=info | {"first": _measured(self._observation)})
 
     def _step(self, incoming: Incoming, message: Message) -> None:

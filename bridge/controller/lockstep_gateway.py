@@ -80,6 +80,7 @@ class LockstepGateway:
                 for incoming in door.arrivals() if door.socket in ready else ():
                     for outgoing in self.controller.receive(incoming, time.monotonic_ns()):
                         door.send(outgoing)
+                    self.controller.done(time.monotonic_ns())
 
     def shut_down(self) -> None:
         """Ask `run` to return; from a signal handler or another thread."""
