@@ -120,8 +120,8 @@ def main(options: Options) -> int:
         gateway = stack.enter_context(make_gateway(options, setup, capture))
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: gateway.shut_down())
-        if not options.lockstep:
-            gateway.wait_ready()
+        if not options.lockstep and not gateway.wait_ready():
+            return 0
         console.print(f"[green]ready[/green] {options.driver} at {gateway.endpoint}, session {gateway.session}")
         console.print(f"      ports {', '.join(f'{port} {number}' for port, number in gateway.ports.items())}; "
                       f"{'curve, keys of ' + str(options.keys) if options.keys else 'plain: this computer only'}")

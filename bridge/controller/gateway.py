@@ -33,7 +33,7 @@ from tandem.bridge.wire.refusal import Refused
 
 log = logging.getLogger(__name__)
 POLL_MS = 100
-START_S = 30.0
+START_S = 90.0  # longer than any driver of ours is patient (sim: 60 s): it knows better what is missing
 
 
 class Gateway:
@@ -101,14 +101,21 @@ class Gateway:
         """Of the servo process."""
         return self._servo.pid
 
-    def wait_ready(self) -> None:
-        """Until the servo turns. Raises `BodyUnresponsive` when it ends instead, having said why on its stderr."""
+    def wait_ready(self) -> bool:
+        """Until the servo turns; False when `shut_down` was called before.
+
+        Raises:
+            BodyUnresponsive: the servo process ended, having said why on its stderr, or is not ready for too long.
+        """
         end = time.monotonic() + START_S
         while not self._servo.pipe.poll(POLL_MS):
+            if self._over.is_set():
+                return False
             if (status := self._servo.ended()) is not None:
                 raise BodyUnresponsive(f"the servo process ended with status {status}; it says why above")
             if time.monotonic() > end:
                 raise BodyUnresponsive(f"the driver was not ready within {START_S:g} s")
+        return True
 
     def run(self) -> None:
         """Carry frames until `close`. Raises `BodyUnresponsive` when the servo process has ended."""

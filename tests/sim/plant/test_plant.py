@@ -12,8 +12,10 @@ import pytest
 
 from tandem.bridge.contract import InvalidOption, UnknownName
 from tandem.bridge.contract.observation import layout
+from tandem.bridge.controller.gateway import START_S
 from tandem.bridge.drivers import DriverFault, Setpoint
 from tandem.sim.plant import SimDriver
+from tandem.sim.plant.driver import PATIENCE_S
 from tandem.sim.plant.reflex import SILENCE_WORDS
 
 SLOW = np.full(7, 0.15)  # rad/s
@@ -27,6 +29,10 @@ driver.connect()
 print(*driver.processes.values(), flush=True)
 time.sleep(600)
 """
+
+
+def test_the_driver_gives_up_before_the_gateway_as_it_knows_what_is_missing():
+    assert PATIENCE_S < START_S
 
 
 def lead(rig, step, seconds):
