@@ -38,7 +38,6 @@ class Watcher:
         gaps: messages of the state socket that never came, by topic.
         received: by kind.
         malformed: messages that could not be read.
-        events: newest events and reports.
         on_message: called with every event and report, in the thread.
     """
 
@@ -56,11 +55,17 @@ class Watcher:
         self.gaps = 0
         self.malformed = 0
         self.received: Counter[str] = Counter()
-        self.events: deque[Message] = deque(maxlen=KEPT)
+        self._events: deque[Message] = deque(maxlen=KEPT)
         self.on_message: Callable[[Message], None] = lambda message: None
         self._over = False
         self._thread = threading.Thread(target=self._watch, name="bridge-watcher", daemon=True)
         self._thread.start()
+
+    @property
+    def events(self) -> list[Message]:
+        """The newest events and reports, oldest first; the thread may hear more meanwhile."""
+        with self._changed:
+            return list(self._events)
 
     def hold(self, epoch: int, token: int) -> None:
         """Keep this lease alive from now on."""
@@ -141,7 +146,8 @@ class Watcher:
                 self._newest, self._arrived_s = message, time.monotonic()
                 self._changed.notify_all()
         else:
-            self.events.append(message)
+            with self._changed:
+                self._events.append(message)
             self.on_message(message)
 
     def _read_renewals(self) -> None:
