@@ -107,8 +107,8 @@ class Link:
         self._command = self._keep(dealer(self._context, self.contact, ports[Port.COMMAND], self._identity))
         self._stop = self._keep(dealer(self._context, self.contact, ports[Port.STOP], self._identity))
         self.clock = self.measure_clock()
-        state = subscriber(self._context, self.contact, ports[Port.STATE], STATE_HIGH_WATER, (b"",))
-        keeper = dealer(self._context, self.contact, None, f"{self._identity}/keeper")
+        state = self._keep(subscriber(self._context, self.contact, ports[Port.STATE], STATE_HIGH_WATER, (b"",)))
+        keeper = self._keep(dealer(self._context, self.contact, None, f"{self._identity}/keeper"))
         self.watcher = Watcher(
             state, keeper, self.session, renew_every_s=self.limits["lease_s"] / RENEWALS_PER_LEASE,
             silence_s=2 * self.limits["silence_s"],
@@ -130,15 +130,17 @@ class Link:
 
     def request(
         self, kind: str, deadline_s: float = REQUEST_S, *, epoch: int = 0, lease: int = 0,
-        _monitor: zmq.Socket | None = None, **fields: Any,
+        _monitor: zmq.Socket | None = None, _first: int | None = None, **fields: Any,
     ) -> Message:
         """Ask on the control socket and wait for the answer with the same id; late answers to others are dropped.
+
+        Only who asks for a lease in line may be answered with the id of an earlier asking, from `_first` on.
 
         Raises:
             Refused: by the controller, with its reason.
             BodyUnresponsive: no answer within the deadline.
         """
-        return self._exchange(self._control, kind, deadline_s, epoch, lease, fields, _monitor)[0]
+        return self._exchange(self._control, kind, deadline_s, epoch, lease, fields, _monitor, _first)[0]
 
     def request_with_data(self, kind: str, deadline_s: float = REQUEST_S, **fields: Any) -> tuple[Message, bytes]:
         """The same where the answer has a second frame."""
@@ -151,7 +153,7 @@ class Link:
 
     def _exchange(
         self, socket: zmq.Socket, kind: str, deadline_s: float, epoch: int, lease: int, fields: dict[str, Any],
-        monitor: zmq.Socket | None,
+        monitor: zmq.Socket | None, first: int | None = None,
     ) -> tuple[Message, bytes | None]:
         self._ids, self._seq = self._ids + 1, self._seq + 1
         number, end = self._ids, time.monotonic() + deadline_s
@@ -163,7 +165,8 @@ class Link:
                 raise BodyUnresponsive(f"{self.contact.endpoint()} did not answer {kind} within {deadline_s:g} s")
             frames = socket.recv_multipart()
             answer = decode(frames[0], limit=MAX_REPLY)
-            if answer.fields.get("id") != number:
+            oldest = first if first is not None and answer.kind == "granted" else number
+            if not oldest <= answer.fields.get("id", 0) <= number:
                 continue
             if answer.kind == "refused":
                 raise Refused(Refusal(answer["code"]), answer["detail"])
@@ -203,10 +206,10 @@ class Link:
             standby_s: how long to wait for it in line when somebody else holds it.
             force: take it over (supervisors).
         """
-        end = time.monotonic() + standby_s
+        end, first = time.monotonic() + standby_s, self._ids + 1
         while True:
             fields = {"name": self.name, "standby": standby_s > 0, "force": force}
-            answer = self.request("acquire", **fields)
+            answer = self.request("acquire", _first=first, **fields)
             if answer.kind == "granted":
                 return self._granted(answer)
             if time.monotonic() > end:

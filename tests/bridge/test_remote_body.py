@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,8 +14,11 @@ import pytest
 
 from tandem.bridge import keys
 from tandem.bridge.client import Contact, Link, RemoteBody
+from tandem.bridge.client import body as body_module
+from tandem.bridge.client import link as link_module
+from tandem.bridge.client.clocks import ClockOffset
 from tandem.bridge.conformance import check_body, dummy_spec
-from tandem.bridge.contract import BodyStopped, BodyUnresponsive, InvalidOption, SpecMismatch
+from tandem.bridge.contract import BodyStopped, BodyUnresponsive, InvalidAction, InvalidOption, SpecMismatch
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.keys import KeyProblem
 from tandem.bridge.roles import Role
@@ -91,6 +96,46 @@ def test_a_standby_commander_inherits_the_lease():
         assert inherited.epoch > grant.epoch
         first.close()
         second.close()
+
+
+def test_a_lease_handed_over_while_the_next_asking_is_on_its_way_is_taken(monkeypatch):
+    with controller() as endpoint:
+        first, second = (Link(Contact.at(endpoint), name=name) for name in ("first", "second"))
+        grant, request, begin = first.acquire(), second.request, time.monotonic()
+
+        def slow(*args, **fields):
+            """The asking of after 0.7 s is sent as soon as the lease of 1 s is handed over."""
+            if time.monotonic() - begin > 0.7:
+                second.watcher.wait(lambda state: state.lease > grant.token, 3, "the hand-over")
+            return request(*args, **fields)
+
+        monkeypatch.setattr(second, "request", slow)
+        first.watcher.let_go()
+        inherited = second.acquire(standby_s=5)
+        assert inherited.token == grant.token + 1
+        second.release(inherited)
+        first.close()
+        second.close()
+
+
+def test_a_link_that_cannot_watch_closes_what_it_opened(monkeypatch):
+    def fails(*_, **__):
+        raise KeyError("lease_s")
+
+    monkeypatch.setattr(link_module, "Watcher", fails)
+    caught = []
+
+    def connect(endpoint):
+        try:
+            Link(Contact.at(endpoint))
+        except KeyError as reason:
+            caught.append(reason)
+
+    with controller() as endpoint:
+        thread = threading.Thread(target=connect, args=(endpoint,), daemon=True)  # it would hang
+        thread.start()
+        thread.join(5)
+        assert caught
 
 
 def test_a_body_that_is_not_the_expected_one_is_refused():
