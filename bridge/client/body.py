@@ -47,7 +47,7 @@ STEP_S = 2.0
 PICTURE_S = 3.0
 _SLIDING = re.compile(r'<joint name="([^"]+)" type="slide"')
 RESET_S = 60.0
-_STANDING = ("LEASED", "HOLDING", "FAULT")
+_STANDING = ("LEASED", "HOLDING", "READY", "FAULT")  # READY: the lease has ended, which the controller says
 
 
 def mapping(spec: BodySpec) -> list[str]:
@@ -87,6 +87,7 @@ class RemoteBody:
         )
         self._grant: Grant | None = None
         self._begun = 0  # time of the first observation since the last reset
+        self._first_chunk: int | None = None  # number of the first one since the last reset
         self._observed = 0  # time of the newest observation, ns of the controller's clock
         self._moment = 0
         self._started = self._closed = False
@@ -126,17 +127,20 @@ class RemoteBody:
         else:
             wanted = {}  # a physical arm begins where it stands, whatever the seed
         try:
+            self.link.clock = self.link.measure_clock()  # the two clocks have drifted apart since the last time
             grant = self._grant or self.link.acquire(standby_s=self._standby_s)
             self._grant = grant
             self._wait_for(lambda state: state["mode"] in _STANDING, RESET_S, "the arm's standstill")
             ready = self.link.request("reset", RESET_S, epoch=grant.epoch, lease=grant.token, options=wanted)
         except Refused as reason:
-            self._grant = None if reason.code in LEASE_ENDED else self._grant
+            if reason.code in LEASE_ENDED:
+                self._forget_lease()
             raise stopped(reason) from reason
         self._grant = Grant(ready.lease, ready.epoch)
         self.link.watcher.hold(ready.epoch, grant.token)
-        self._started = True
-        first = self._wait_for(self._ours, RESET_S, "the first state")
+        self._started, self._first_chunk = True, None
+        first = self._wait_for(lambda state: state.epoch >= ready.epoch, RESET_S, "the first state")
+        self._check_state(first)
         self._begun = first.t
         return self._observe(first), dict(ready["info"])
 
@@ -149,13 +153,15 @@ class RemoteBody:
 
         Raises:
             InvalidAction: as the specification says; nothing was sent.
-            BodyStopped: the controller does not carry out this client's actions any more, and why.
+            BodyStopped: the controller does not carry out this client's actions any more, or refused one of them since
+                the last reset, and why.
             BodyUnresponsive: the controller does not answer.
         """
         if not self._started:
             raise InvalidAction("step before reset, or after close; call reset first")
         values = self.spec.action.validate(action)
         self._check_right()
+        self._check_verdicts()
         self._moment += 1
         now = self.link.now()
         begin = self._observed if now - self._observed < self._dt // 2 else now
@@ -163,9 +169,10 @@ class RemoteBody:
         number = self.link.send_chunk(
             self._grant, values[None], t0=begin + self._lead, dt_s=self.spec.dt_s, ttl_s=self.spec.dt_s + TTL_S
         )
+        self._first_chunk = number if self._first_chunk is None else self._first_chunk
         state = self._wait_for(lambda state: state.t >= due or not self._ours(state), STEP_S, "the end of the step")
         self._check_state(state)
-        self._check_verdicts(number)
+        self._check_verdicts()
         return self._observe(state), 0.0, False, False, {"command": np.clip(
             state["setpoint"], self.spec.action.low, self.spec.action.high)}
 
@@ -180,10 +187,14 @@ class RemoteBody:
     def _check_state(self, state: Message) -> None:
         if self._ours(state):
             return
-        self._started = False
-        grant, self._grant = self._grant, None
-        self.link.watcher.let_go()
+        self._started, grant = False, self._grant
+        if state["fault"] or state.lease != grant.token:
+            self._forget_lease()  # otherwise the next reset begins under the same lease
         raise BodyStopped(self._why(state, grant))
+
+    def _forget_lease(self) -> None:
+        self._grant = None
+        self.link.watcher.let_go()
 
     def _why(self, state: Message, grant: Grant) -> str:
         if state["fault"]:
@@ -197,13 +208,18 @@ class RemoteBody:
             return f"the lease is no longer this client's (holder's token {state.lease}, ours was {grant.token})"
         return f"the controller has stopped this motion (epoch {state.epoch}, ours was {grant.epoch}); begin with reset"
 
-    def _check_verdicts(self, number: int) -> None:
-        for verdict in self.link.verdicts():
-            if verdict.kind == "refused":
-                refused = Refused(Refusal(verdict["code"]), f"action {verdict['id']}: {verdict['detail']}")
-                log.warning("%s", refused)
-                if verdict["id"] == number:
-                    raise stopped(refused)
+    def _check_verdicts(self) -> None:
+        """An action that was not carried out ends the motion, even if a later step than its own learns of it."""
+        refusals = [
+            Refused(Refusal(verdict["code"]), f"action {verdict['id']}: {verdict['detail']}")
+            for verdict in self.link.verdicts()
+            if verdict.kind == "refused" and self._first_chunk is not None and verdict["id"] >= self._first_chunk
+        ]
+        for refused in refusals:
+            log.warning("%s", refused)
+        if refusals:
+            self._started = False
+            raise stopped(refusals[0])
 
     def _wait_for(self, wanted: Callable[[Message], bool], deadline_s: float, what: str) -> Message:
         return self.link.watcher.wait(wanted, deadline_s, what)

@@ -85,6 +85,78 @@ def test_what_ends_the_right_to_command_is_said_and_nothing_goes_on():
         body.close()
 
 
+def test_a_motion_that_silence_ended_begins_anew_by_a_reset_and_not_before():
+    with controller("--limits.lease-s", "5", "--limits.fault-s", "9") as endpoint:
+        body = RemoteBody.at(Contact.at(endpoint))
+        home = np.append(body.reset()[0]["joint_position"], 1.0)
+        body.step(home)
+        grant, rows = body._grant, home + np.linspace(0, 0.1, 20)[:, None] * [1, 0, 0, 0]
+        body.link.watcher.let_go()  # the network is away
+        body.link.send_chunk(grant, rows, t0=body.link.now(), dt_s=0.05, ttl_s=2)
+        body.link.watcher.wait(lambda state: state.epoch > grant.epoch, 3, "the stop")
+        with pytest.raises(BodyStopped, match="begin with reset"):
+            body.step(home)
+        with pytest.raises(InvalidAction, match="reset"):
+            body.step(home)
+        here = np.append(body.reset()[0]["joint_position"], 1.0)
+        assert body._grant.token == grant.token
+        body.step(here)
+        body.close()
+
+
+def test_a_stop_before_the_first_state_ends_a_reset_at_once(monkeypatch):
+    monkeypatch.setattr(body_module, "RESET_S", 3.0)
+    with controller() as endpoint:
+        body, person = RemoteBody.at(Contact.at(endpoint)), Link(Contact.at(endpoint), name="person")
+        request = body.link.request
+
+        def stopped_after(kind, *args, **fields):
+            answer = request(kind, *args, **fields)
+            if kind == "reset":
+                person.stop("a hand in the cell")
+                body.link.watcher.wait(lambda state: state["fault"], 3, "the fault")
+            return answer
+
+        monkeypatch.setattr(body.link, "request", stopped_after)
+        with pytest.raises(BodyStopped, match="a hand in the cell"):
+            body.reset()
+        person.close()
+        body.close()
+
+
+def test_a_lease_that_expired_between_two_motions_is_said_at_once(monkeypatch):
+    monkeypatch.setattr(body_module, "RESET_S", 3.0)
+    with controller() as endpoint:
+        body = RemoteBody.at(Contact.at(endpoint))
+        body.reset()
+        body.link.watcher.let_go()  # as if this process had been suspended
+        body.link.watcher.wait(lambda state: state["mode"] == "READY", 3, "the lease's end")
+        with pytest.raises(BodyStopped, match="STALE_LEASE"):
+            body.reset()
+        body.reset()
+        body.close()
+
+
+def test_clocks_that_drift_apart_are_measured_anew_and_actions_too_late_are_said():
+    with controller() as endpoint:
+        body = RemoteBody.at(Contact.at(endpoint))
+        measured = body.link.clock.offset
+        body.link.clock = ClockOffset(measured + 1_100_000_000, 1)
+        home = np.append(body.reset()[0]["joint_position"], 1.0)
+        assert abs(body.link.clock.offset - measured) < 50_000_000
+        body.step(home)
+        body.link.clock = ClockOffset(measured - 400_000_000, 1)
+        with pytest.raises(BodyStopped, match=r"EXPIRED: action \d+"):
+            for _ in range(5):
+                body.step(home)  # returns at once: by this clock its time is over
+                time.sleep(0.05)
+        with pytest.raises(InvalidAction, match="reset"):
+            body.step(home)
+        body.reset()
+        body.step(home)
+        body.close()
+
+
 def test_a_standby_commander_inherits_the_lease():
     with controller() as endpoint:
         first = Link(Contact.at(endpoint), name="first")
