@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
@@ -55,8 +55,7 @@ class Plain:
 
 
 def test_commands_are_counted_by_themselves():
-    with served(DummyBody()) as gateway:
-        client = Plain(gateway)
+    with served(DummyBody()) as gateway, closing(Plain(gateway)) as client:
         client.ask("control", "hello", versions=[1], name="plain", role="")
         for _ in range(3):
             client.ask("control", "ping")
@@ -69,7 +68,6 @@ def test_commands_are_counted_by_themselves():
         client._counts["command"] -= 1
         replayed = client.ask("command", "step", again.epoch, again.lease, **step)
         assert (replayed.kind, replayed["code"]) == ("refused", "REPLAYED")
-        client.close()
 
 
 def test_a_lease_does_not_grow_older_while_the_body_works(monkeypatch):
@@ -83,17 +81,18 @@ def test_a_lease_does_not_grow_older_while_the_body_works(monkeypatch):
             return super().step(action)
 
     monkeypatch.setattr(lockstep, "LEASE_S", 0.5)
-    with served(Slow()) as gateway:
-        body = LockstepBody.at(Contact.at(gateway.endpoint))
+    with served(Slow()) as gateway, closing(LockstepBody.at(Contact.at(gateway.endpoint))) as body:
         body.reset(seed=1)
         body.step(HOME)
         body.step(HOME)
-        body.close()
 
 
 def test_after_a_cleared_stop_a_reset_begins_anew():
-    with served(DummyBody()) as gateway:
-        body, person = LockstepBody.at(Contact.at(gateway.endpoint)), Link(Contact.at(gateway.endpoint), name="person")
+    with (
+        served(DummyBody()) as gateway,
+        closing(LockstepBody.at(Contact.at(gateway.endpoint))) as body,
+        closing(Link(Contact.at(gateway.endpoint), name="person")) as person,
+    ):
         body.reset(seed=1)
         fault = person.stop("a hand in the cell")
         with pytest.raises(BodyStopped, match="a hand in the cell"):
@@ -108,5 +107,3 @@ def test_after_a_cleared_stop_a_reset_begins_anew():
             body.reset(seed=1)
         body.reset(seed=1)
         body.step(HOME)
-        person.close()
-        body.close()
