@@ -43,6 +43,7 @@ from tandem.bridge.wire.refusal import Refusal, Refused
 log = logging.getLogger(__name__)
 LEAD_S = 0.02  # how much later an action is due than its control period ends: one is always on its way
 TTL_S = 0.25  # beyond the control period
+LATE_IN_A_ROW = 3  # actions
 STEP_S = 2.0
 PICTURE_S = 3.0
 _SLIDING = re.compile(r'<joint name="([^"]+)" type="slide"')
@@ -88,6 +89,7 @@ class RemoteBody:
         self._grant: Grant | None = None
         self._begun = 0  # time of the first observation since the last reset
         self._first_chunk: int | None = None  # number of the first one since the last reset
+        self._late = 0  # how many in a row were refused
         self._observed = 0  # time of the newest observation, ns of the controller's clock
         self._moment = 0
         self._started = self._closed = False
@@ -138,7 +140,7 @@ class RemoteBody:
             raise stopped(reason) from reason
         self._grant = Grant(ready.lease, ready.epoch)
         self.link.watcher.hold(ready.epoch, grant.token)
-        self._started, self._first_chunk = True, None
+        self._started, self._first_chunk, self._late = True, None, 0
         first = self._wait_for(lambda state: state.epoch >= ready.epoch, RESET_S, "the first state")
         self._check_state(first)
         self._begun = first.t
@@ -209,17 +211,20 @@ class RemoteBody:
         return f"the controller has stopped this motion (epoch {state.epoch}, ours was {grant.epoch}); begin with reset"
 
     def _check_verdicts(self) -> None:
-        """An action that was not carried out ends the motion, even if a later step than its own learns of it."""
-        refusals = [
-            Refused(Refusal(verdict["code"]), f"action {verdict['id']}: {verdict['detail']}")
-            for verdict in self.link.verdicts()
-            if verdict.kind == "refused" and self._first_chunk is not None and verdict["id"] >= self._first_chunk
-        ]
-        for refused in refusals:
-            log.warning("%s", refused)
-        if refusals:
-            self._started = False
-            raise stopped(refusals[0])
+        """An action that was refused ends the motion, even if a later step than its own learns of it.
+
+        One that came too late was dropped, as networks are; so many in a row say that none comes in time.
+        """
+        for verdict in self.link.verdicts():
+            if verdict.kind != "refused":
+                self._late = 0
+            elif self._first_chunk is not None and verdict["id"] >= self._first_chunk:
+                refused = Refused(Refusal(verdict["code"]), f"action {verdict['id']}: {verdict['detail']}")
+                log.warning("%s", refused)
+                self._late += 1
+                if refused.code is not Refusal.EXPIRED or self._late == LATE_IN_A_ROW:
+                    self._started = False
+                    raise stopped(refused)
 
     def _wait_for(self, wanted: Callable[[Message], bool], deadline_s: float, what: str) -> Message:
         return self.link.watcher.wait(wanted, deadline_s, what)

@@ -146,7 +146,7 @@ def test_clocks_that_drift_apart_are_measured_anew_and_actions_too_late_are_said
         body.step(home)
         body.link.clock = ClockOffset(measured - 400_000_000, 1)
         with pytest.raises(BodyStopped, match=r"EXPIRED: action \d+"):
-            for _ in range(5):
+            for _ in range(8):
                 time.sleep(0.15)  # thinks; by this clock no time has passed since the last observation
                 body.step(home)  # returns at once, before it is heard that the action came too late
         with pytest.raises(InvalidAction, match="reset"):
