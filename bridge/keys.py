@@ -148,6 +148,13 @@ def _check_private(path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as reason:
-        raise KeyProblem(f"{path}: {reason.strerror}. Make keys with: python launch/keys.py init") from reason
+        raise KeyProblem(f"{path}: {reason.strerror}. {_remedy(path)}") from reason
     if stat.S_IMODE(mode) & 0o077:
         raise KeyProblem(f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}); run: chmod 600 {path}")
+
+
+def _remedy(path: Path) -> str:
+    """How to make a pair that is missing: the first ones together, further ones by their name."""
+    if (path.parent / f"{CONTROLLER}.key_secret").exists():
+        return f"Make this one with: python launch/keys.py make {path.stem} (and --help), or use another's name"
+    return "Make keys with: python launch/keys.py init"

@@ -49,10 +49,14 @@ class Console:
     Args:
         horizon_s: body time that the progress bar counts up to.
         title: above the table.
+
+    Attributes:
+        begun: an episode has begun, so that its end will be told here.
     """
 
     def __init__(self, horizon_s: float, title: str = ""):
         self.terminal = Terminal(highlight=False, width=None if sys.stdout.isatty() else 120)
+        self.begun = False
         self._rows: list[Row] = []
         self._title = title
         moment = TextColumn("{task.completed:.1f} s {task.description}")
@@ -62,6 +66,7 @@ class Console:
 
     def on_episode_start(self, start: EpisodeStart) -> None:
         """Say what is asked."""
+        self.begun = True
         self.terminal.print(f"[bold]{escape(start.instruction)}[/]  [dim]{start.spec.robot} {escape(self._title)}[/]")
         self._live.start()
 

@@ -13,6 +13,7 @@ It shapes commands and stops on silence. It is no safety function and no emergen
 import contextlib
 import json
 import signal
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,8 @@ def make_capture(options: Options) -> Any:
 
 
 def main(options: Options) -> int:
+    if ":" in options.driver:
+        sys.path.append(str(Path.cwd()))  # where one's own driver is
     setup = Setup(
         options.driver, driver_options(options), Address(options.bind, options.port), options.keys,
         role_named(options.loopback_role), options.limits, options.collisions, options.realtime,

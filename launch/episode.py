@@ -7,6 +7,7 @@ Writes runs/<time>/<task>-<robot>-seed<seed>.mcap, and beside it a film (mp4) an
 Exit code: 0 when every episode was a measured success (or a rightful refusal), 1 otherwise, 2 for a bad option.
 """
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -91,12 +92,19 @@ def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResul
     console = Console(rig.stage.horizon_s, f"{rig.stage.task}, seed {seed}")
     ask = {"instruction": options.instruction, "feasible": not options.infeasible}
     if not options.record:
-        return rig.run(seed, subscribers=[console], **ask)
+        return told(console, rig.run(seed, subscribers=[console], **ask))
     path = next_free(folder, f"{rig.stage.task}-{rig.body.spec.robot}-seed{seed}")
     with Recorder(path, rotate_s=options.rotate_s, **rig.stage.keeps()) as recorder:
-        result = rig.run(seed, subscribers=[recorder, console], **ask)
-    if options.pictures and result.failure != FailureCode.LOG_UNWRITABLE:
+        result = told(console, rig.run(seed, subscribers=[recorder, console], **ask))
+    if options.pictures and console.begun and result.failure != FailureCode.LOG_UNWRITABLE:
         write_pictures(path, console.terminal)
+    return result
+
+
+def told(console: Console, result: EpisodeResult) -> EpisodeResult:
+    """An episode whose body could not even be reset has no beginning, no log and no end that a console would hear."""
+    if not console.begun:
+        print(f"{result.failure}: {result.reason}", file=sys.stderr)
     return result
 
 

@@ -11,9 +11,14 @@ __all__ = ["Contact", "Link", "LockstepBody", "RemoteBody", "RemoteTruth", "body
 
 
 def body_at(
-    contact: Contact, *, name: str = "agent", expected: BodySpec | None = None, standby_s: float = 0.0
+    contact: Contact | str, *, name: str = "agent", expected: BodySpec | None = None, standby_s: float = 0.0
 ) -> RemoteBody | LockstepBody:
-    """The body behind an endpoint: in real time, or one that waits. Arguments and errors as of `RemoteBody.at`."""
+    """The body behind an endpoint: in real time, or one that waits. Arguments and errors as of `RemoteBody.at`.
+
+    Args:
+        contact: whom to reach; "tcp://host:port" for a controller without keys.
+    """
+    contact = Contact.at(contact) if isinstance(contact, str) else contact
     link = Link(contact, name=name, expected=expected)
     if "lockstep" in link.extensions:
         return LockstepBody(link)

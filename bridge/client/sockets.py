@@ -21,6 +21,7 @@ def dealer(context: zmq.Context, contact: Contact, port: int | None, name: str) 
         port: TCP port, None for the control socket's.
         name: what the connection is called on the other side.
     """
+    endpoint = contact.endpoint(port)
     socket = context.socket(zmq.DEALER)
     socket.routing_id = name.encode()
     socket.immediate, socket.sndhwm, socket.linger, socket.maxmsgsize = True, 2, 0, MAX_REPLY
@@ -28,7 +29,7 @@ def dealer(context: zmq.Context, contact: Contact, port: int | None, name: str) 
     socket.reconnect_ivl, socket.reconnect_ivl_max = 50, 500
     join(socket, contact.mine, contact.controller)
     socket.ipv6 = contact.is_ipv6
-    socket.connect(contact.endpoint(port))
+    socket.connect(endpoint)
     return socket
 
 

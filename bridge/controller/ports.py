@@ -15,6 +15,7 @@ KINDS = {
     Port.CONTROL: zmq.ROUTER, Port.COMMAND: zmq.ROUTER, Port.STATE: zmq.PUB, Port.MEDIA: zmq.PUB, Port.STOP: zmq.ROUTER,
 }
 HIGH_WATER = {Port.CONTROL: 100, Port.COMMAND: 16, Port.STATE: 5000, Port.MEDIA: 60, Port.STOP: 16}
+LAST_PORT = 65535 - len(Port) + 1  # the other sockets follow the first
 MAX_PREAUTH = 16 * MAX_FRAME  # libzmq closes a connection beyond; above MAX_FRAME the message is refused with a reason
 
 
@@ -29,6 +30,10 @@ class Address:
 
     host: str = "127.0.0.1"
     port: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.port <= LAST_PORT:
+            raise InvalidOption(f"--port must be from 1 to {LAST_PORT}, or 0 for any that are free; got {self.port}")
 
     def of(self, port: Port) -> str:
         """Endpoint to bind for one of the sockets."""

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import os
 import signal
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from tandem.bridge.controller.options import Limits, ns
 from tandem.bridge.controller.realtime import ORDINARY, realtime
 from tandem.bridge.controller.relay import JOURNAL, QUIT, pack_outgoing, pair, unpack_incoming
 from tandem.bridge.drivers.driver import Driver, DriverFault, Measured
+from tandem.bridge.drivers.guarded import MEMBERS, GuardedDriver
 from tandem.bridge.wire.kinds import Port
 
 FRAMES_PER_TICK = 16
@@ -80,9 +82,12 @@ def load_driver(name: str, options: dict[str, Any], **offered: Any) -> Driver:
     try:
         make = getattr(importlib.import_module(module), kind)
         known = inspect.signature(make).parameters
-        return make(**options, **{name: value for name, value in offered.items() if name in known})
+        driver = make(**options, **{name: value for name, value in offered.items() if name in known})
     except (ImportError, AttributeError, TypeError) as reason:
         raise InvalidOption(f"driver {name!r} cannot be made: {reason}") from reason
+    if missing := [member for member in MEMBERS if not hasattr(driver, member)]:
+        raise InvalidOption(f"driver {name!r} has no {', '.join(missing)}; see tandem.bridge.drivers.driver")
+    return driver
 
 
 class Servo:
@@ -93,7 +98,7 @@ class Servo:
         driver: connected.
     """
 
-    def __init__(self, order: Order, driver: Driver):
+    def __init__(self, order: Order, driver: GuardedDriver):
         self._order, self._driver = order, driver
         limits = Limits(**order.limits)
         self._period, self._jitter = ns(limits.tick_s), Jitter(ns(limits.tick_s))
@@ -107,6 +112,7 @@ class Servo:
         self._pipe, self._stop_pipe = (pair(context, end, bind=False) for end in (order.pipe, order.stop_pipe))
         self._measured: Measured | None = None
         self._quitting = self._owes_stop = False
+        self._told = ""
         self._scheduling = ORDINARY
 
     def run(self) -> None:
@@ -141,6 +147,7 @@ class Servo:
             self._measured = driver.read()
         except DriverFault as reason:
             core.failed(str(reason), now)
+            self._say_why_not_ready(str(reason))
         if self._measured is None:
             return
         tick = core.tick(now, self._measured, late=self._jitter.late, worst=self._jitter.worst)
@@ -152,6 +159,12 @@ class Servo:
         if self._order.journal:
             with contextlib.suppress(zmq.Again):
                 self._pipe.send_multipart([JOURNAL, self._core.take_journal()], zmq.NOBLOCK)
+
+    def _say_why_not_ready(self, words: str) -> None:
+        """Before the first measurement there is no state and no fault that anybody could be told."""
+        if self._measured is None and words != self._told:
+            self._told = words
+            print(f"no measurement yet: {words}", file=sys.stderr, flush=True)  # noqa: T201 the gateway's own stderr
 
     def _carry_out(self, tick: Tick, now: int) -> None:
         self._owes_stop |= tick.stop
@@ -189,7 +202,8 @@ class Servo:
         self._core.shut_down(words, now)
 
     def _check(self, now: int) -> None:
-        self._core.note_servo({**self._jitter.to_wire(), "scheduling": self._scheduling})
+        figures = {"scheduling": self._scheduling, "driver_us": round(self._driver.busy_us(), 1)}
+        self._core.note_servo({**self._jitter.to_wire(), **figures})
         if not self._quitting and os.getppid() != self._order.gateway:
             self._quit("the gateway is gone", now)
 
@@ -199,7 +213,7 @@ def serve(**order: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # which reach the whole group: the gateway says when
         signal.signal(number, signal.SIG_IGN)
     order = Order(**order)
-    driver = load_driver(order.driver, order.options, media=order.media, session=order.session)
+    driver = GuardedDriver(load_driver(order.driver, order.options, media=order.media, session=order.session))
     try:
         driver.connect()
         Servo(order, driver).run()
@@ -212,7 +226,6 @@ def serve(**order: Any) -> None:
 def main(text: str) -> int:
     """Entry point of the process; a mistake of the user's is one line."""
     import json
-    import sys
 
     try:
         serve(**json.loads(text))

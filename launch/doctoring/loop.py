@@ -11,7 +11,8 @@ from machine import Finding
 
 from tandem.bridge.client import Link
 
-LATE = 0.005
+LATE, HALF, SLOW = 0.005, 0.5, 0.5  # shares of turns, and of a turn's time
+_SLOW = "let the driver's read and write return at once: the newest measurement, and a setpoint handed to a thread"
 _ALLOW = "allow it there: a line 'USER - rtprio 95' in /etc/security/limits.conf, or CAP_SYS_NICE for the process " \
          "(container: --cap-add SYS_NICE); and no --no-realtime"
 
@@ -33,6 +34,9 @@ def servo_loop(link: Link) -> Iterator[Finding]:
              f"{servo.get('worst_us', 0):.0f} us (period {servo.get('period_us', 0):.0f} us){_off_by(servo)}"
     if not scheduling.startswith(("SCHED_FIFO", "SCHED_RR", "SCHED_DEADLINE")):
         yield Finding("servo loop", "warn", detail, _ALLOW)
+    elif share > LATE and float(servo.get("driver_us", 0)) > SLOW * float(servo.get("period_us", np.inf)):
+        told = f"{detail}; its driver takes {servo['driver_us']:.0f} us of each turn to read and write"
+        yield Finding("servo loop", "fail" if share > HALF else "warn", told, _SLOW)
     elif share > LATE:
         advice = _WAKE if "may sleep" in scheduling else ""
         advice += "less load there, a core of its own (isolcpus), PREEMPT_RT"

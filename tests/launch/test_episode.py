@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tandem.bridge.contract import EventKind
+from tandem.bridge.contract import EpisodeResult, EventKind
 from tandem.bridge.log import LogReader
 from tandem.bridge.robots import load
 from tandem.sim.disturbances import DISTURBANCES
@@ -177,3 +177,13 @@ def test_benchmark_of_tasks_writes_flat_figures(tmp_path):
     assert written["infeasible_recognised"] == 1.0
     assert written["false_success"] == 0.0
     assert written["episodes"] == 4
+
+
+def test_why_an_episode_did_not_even_begin_is_said(capsys):
+    from console import Console
+    from episode import told
+
+    result = EpisodeResult(
+        False, None, None, False, "BODY_STOPPED", "a hand in the way", None, (), 0, 0, 0.0, 0.1, False)
+    assert told(Console(1.0), result) is result
+    assert capsys.readouterr().err == "BODY_STOPPED: a hand in the way\n"

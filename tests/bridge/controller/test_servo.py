@@ -3,16 +3,19 @@
 import time
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import zmq
 
+from tandem.bridge.contract import InvalidOption
 from tandem.bridge.controller import servo as module
 from tandem.bridge.controller.mode import Mode
 from tandem.bridge.controller.options import Limits
-from tandem.bridge.controller.servo import Order, Servo
+from tandem.bridge.controller.servo import Order, Servo, load_driver
 from tandem.bridge.controller.traffic import Incoming
-from tandem.bridge.drivers.driver import DriverFault
+from tandem.bridge.drivers.driver import DriverFault, Measured
 from tandem.bridge.drivers.dummy import DummyDriver
+from tandem.bridge.drivers.guarded import GuardedDriver
 from tandem.bridge.roles import Peer, Role
 from tandem.bridge.wire import Message, Port, decode, encode
 
@@ -60,7 +63,8 @@ def loop(monkeypatch):
     monkeypatch.setattr(module, "pair", lambda *given, **how: Pipe())
     driver = Stubborn()
     driver.connect()
-    servo = Servo(Order("x", {}, asdict(Limits()), "s", {"ports": {}, "security": "plain"}, "", "", ""), driver)
+    order = Order("x", {}, asdict(Limits()), "s", {"ports": {}, "security": "plain"}, "", "", "")
+    servo = Servo(order, GuardedDriver(driver))
     yield servo, driver
     driver.disconnect()
 
@@ -84,6 +88,76 @@ def test_a_stop_that_the_driver_does_not_take_is_asked_of_it_again(loop):
     turn(servo, 8)
     assert servo._core.situation.mode is Mode.FAULT
     assert (driver.stops, driver.deaf) == (3, 0)  # and no more once it was taken
+
+
+class Five:
+    """What the documentation asks of a driver, and nothing else; fails as it is told to."""
+
+    def __init__(self):
+        self._inner, self.mistake = DummyDriver(), None
+        self.spec, self.stopped = self._inner.spec, 0
+
+    def connect(self):
+        self._inner.connect()
+
+    def read(self):
+        if isinstance(self.mistake, Exception):
+            raise self.mistake
+        return self._inner.read() if self.mistake is None else self.mistake()
+
+    def write(self, setpoint):
+        self._inner.write(setpoint)
+
+    def stop(self):
+        self.stopped += 1
+
+    def disconnect(self):
+        self._inner.disconnect()
+
+
+@pytest.mark.parametrize(("mistake", "words"), [
+    (lambda: None, "read gave NoneType"), (OSError("no route to host"), "read: OSError: no route to host"),
+    (DriverFault("the encoder is lost"), "the encoder is lost"),
+    (lambda: Measured(np.zeros(2), np.zeros(3), 1.0, time.monotonic_ns()), "position"),
+    (lambda: Measured(np.full(3, np.nan), np.zeros(3), 1.0, time.monotonic_ns()), "position"),
+], ids=["nothing", "another error", "a fault", "too few joints", "no numbers"])
+def test_whatever_a_driver_does_the_loop_lives_and_the_arm_is_stopped(monkeypatch, mistake, words):
+    monkeypatch.setattr(module, "pair", lambda *given, **how: Pipe())
+    driver = Five()
+    driver.connect()
+    order = Order("x", {}, asdict(Limits()), "s", {"ports": {}, "security": "plain"}, "", "", "")
+    servo = Servo(order, GuardedDriver(driver))
+    turn(servo, 3)
+    driver.mistake = mistake
+    turn(servo, 2)
+    fault = servo._core.situation.fault
+    assert fault.code == "DRIVER_FAULT"
+    assert words in fault.detail
+    assert driver.stopped == 1
+
+
+def test_before_the_first_measurement_the_reason_is_printed_once(monkeypatch, capsys):
+    monkeypatch.setattr(module, "pair", lambda *given, **how: Pipe())
+    driver = Five()
+    driver.mistake = DriverFault("the encoder is lost")
+    order = Order("x", {}, asdict(Limits()), "s", {"ports": {}, "security": "plain"}, "", "", "")
+    turn(Servo(order, GuardedDriver(driver)), 3)
+    assert capsys.readouterr().err == "no measurement yet: the encoder is lost\n"
+
+
+def test_a_driver_that_lacks_a_method_is_refused_by_name():
+    with pytest.raises(InvalidOption, match="has no write, stop"):
+        load_driver(f"{__name__}:Half", {})
+
+
+class Half:
+    spec = None
+
+    def connect(self): ...
+
+    def read(self): ...
+
+    def disconnect(self): ...
 
 
 def test_a_question_that_is_lost_on_the_way_is_answered(loop):
