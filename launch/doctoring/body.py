@@ -63,6 +63,20 @@ def kinematics(spec: BodySpec) -> Iterator[Finding]:
         yield Finding("kinematics", "fail", f"no MJCF: {str(reason).splitlines()[0]}", "give it as one MJCF text")
         return
     yield _compared(spec, model)
+    yield _hand(spec, model)
+
+
+def _hand(spec: BodySpec, model: object) -> Finding:
+    """Whether the motion policy finds a hand that it can open and close."""
+    if spec.gripper is None:
+        return Finding("hand", "warn", "the specification has no gripper: the motion policy cannot drive this arm",
+                       "declare one, or take a policy that needs none")
+    fingers = [name for i in range(model.nu) if (name := model.actuator(i).name) not in spec.joint_names]
+    if len(fingers) != 1:
+        told = ", ".join(fingers) or "none"
+        return Finding("hand", "warn", "the motion policy cannot drive this arm: it looks for one actuator besides the "
+                       f"joints', the model has {told}", "give the MJCF one that moves the fingers from end to end")
+    return Finding("hand", "ok", f"actuator {fingers[0]}, opens {1000 * spec.gripper.max_width_m:.0f} mm")
 
 
 def _compared(spec: BodySpec, model: object) -> Finding:

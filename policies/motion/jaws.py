@@ -99,7 +99,11 @@ def _gripper_actuator(spec: BodySpec, model: mujoco.MjModel) -> int:
     names = [model.actuator(i).name for i in range(model.nu)]
     others = [i for i, name in enumerate(names) if name not in spec.joint_names]
     if len(others) != 1:
-        raise InvalidSpec(f"the kinematic model of {spec.robot!r} needs one actuator besides its joints', has {names}")
+        told = ", ".join(names[i] for i in others) or "none"
+        raise InvalidSpec(
+            f"the kinematic model of {spec.robot!r} needs one actuator that moves the fingers, besides those of the "
+            f"joints; it has: {told}"
+        )
     return others[0]
 
 
