@@ -70,6 +70,8 @@ def driver_options(options: Options) -> dict[str, Any]:
         given = json.loads(options.driver_options)
     except json.JSONDecodeError as reason:
         raise InvalidOption(f"--driver-options is no JSON: {reason}") from reason
+    if not isinstance(given, dict):
+        raise InvalidOption(f"--driver-options takes a JSON object of options by name, got {options.driver_options}")
     if options.driver != "sim":
         return given
     return {"task": options.task, "robot": options.robot, "disturb": options.disturb,

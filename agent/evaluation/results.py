@@ -194,7 +194,8 @@ def load(folder: Path | str) -> Evaluation:
     try:
         plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as reason:
-        raise UnusableResults(f"{folder} holds no evaluation ({PLAN_FILE}): {reason}; make one with "
+        why = reason.strerror if isinstance(reason, OSError) else reason
+        raise UnusableResults(f"{folder} holds no evaluation ({PLAN_FILE}): {why}; make one with "
                               "python launch/evaluate.py --out FOLDER") from reason
     _check_plan(folder / PLAN_FILE, plan)
     return Evaluation(folder, plan, tuple(_records(folder / RESULTS_FILE)))

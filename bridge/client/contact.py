@@ -38,7 +38,7 @@ class Contact:
     ports: Mapping[str, int] | None = None
 
     @classmethod
-    def at(cls, endpoint: str, *, keys: Path | None = None, key: str = "commander") -> Contact:
+    def at(cls, endpoint: str, *, keys: Path | str | None = None, key: str = "commander") -> Contact:
         """From the words of a command line.
 
         Args:
@@ -56,7 +56,8 @@ class Contact:
         host, port = found[1], int(found[2])
         if keys is None:
             return cls(host, port)
-        return cls(host, port, load_pair(keys, key), load_public(keys / f"{CONTROLLER}.key"))
+        folder = Path(keys)
+        return cls(host, port, load_pair(folder, key), load_public(folder / f"{CONTROLLER}.key"))
 
     @property
     def is_ipv6(self) -> bool:

@@ -141,6 +141,8 @@ class BodySpec:
             raise InvalidSpec(f"joint names must be given and differ from one another: {names}")
         object.__setattr__(self, "joint_names", names)
         object.__setattr__(self, "cameras", tuple(self.cameras))
+        if self.stop not in list(StopBehaviour):
+            raise InvalidSpec(f"no stop behaviour is called {self.stop!r}; there are {', '.join(StopBehaviour)}")
         object.__setattr__(self, "stop", StopBehaviour(self.stop))
         for name in _JOINT_ARRAYS:
             array = frozen(getattr(self, name), name=name, shape=(len(names),), error=InvalidSpec)

@@ -176,7 +176,16 @@ def _against_tandem(keymap: KeyMap, spec: BodySpec, about: Mapping[str, Any] | N
     mine = fingerprint(keymap, spec)
     for name, value in mine.items():
         if about.get(name) != value:
-            yield f"{name}: {str(value)[:120]} here, {str(about.get(name))[:120]} there"
+            here, there = _apart(value, about.get(name))
+            yield f"{name}: {str(here)[:120]} here, {str(there)[:120]} there"
+
+
+def _apart(here: Any, there: Any) -> tuple[Any, Any]:
+    """Of two lists what the other has not, if that is the difference; of anything else all."""
+    if isinstance(here, list) and isinstance(there, list):
+        mine, theirs = [one for one in here if one not in there], [one for one in there if one not in here]
+        return (mine, theirs) if mine or theirs else (here, there)
+    return here, there
 
 
 def fingerprint(keymap: KeyMap, spec: BodySpec) -> dict[str, Any]:

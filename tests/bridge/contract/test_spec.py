@@ -144,3 +144,8 @@ def test_a_camera_is_found_by_name_or_refused_with_a_hint():
 
 def test_what_follows_from_it():
     assert (SPEC.dof, SPEC.dt_s) == (3, 0.05)
+
+
+def test_a_stop_behaviour_that_there_is_not_is_told_with_those_that_there_are():
+    with pytest.raises(InvalidSpec, match="'freeze'; there are hold, decelerate_hold"):
+        BodySpec.from_dict({**dummy_spec().to_dict(), "stop": "freeze"})

@@ -185,6 +185,8 @@ def custom(spec):
     (lambda s: (key_map("gr00t", s), s, Told(state=frozenset({"single_arm"}))), "keys of state"),
     (lambda s: (key_map("gr00t", s), s, Told(action=frozenset({"left_arm", "gripper"}))), "keys of action"),
     (lambda s: (key_map("gr00t", s), s, Told(words=frozenset({"task"}))), "keys of words"),
+    (lambda s: (key_map("tandem", s), s, Told(tandem={"robot": "dummy", "joints": ["slide_x", "yaw"]})),
+     r"joints: \['slide_y', 'slide_z'\] here, \['yaw'\] there"),
     (lambda s: (key_map("tandem", s), s, Told(tandem={"robot": "ur5e"})), "robot: dummy here, ur5e there"),
 ])
 def test_what_does_not_fit_is_named_before_anything_moves(make, words, spec):
