@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def prepared(options: Any, console: Console, processes: PartialState) -> Trainin
     gpu = processes.device.type == "cuda"
     learned, held_out = _lessons(options, console)
     with processes.main_process_first():
-        manifest = _manifest(options, learned)
+        manifest = _manifest(options, learned, console)
     for lessons in filter(None, (learned, held_out)):
         lessons.vocabulary(manifest.skills, manifest.words)
     network = _network(options, manifest)
@@ -59,9 +60,9 @@ def _lessons(options: Any, console: Console) -> tuple[Lessons, Lessons | None]:
     return Lessons(kept, *shape), Lessons(checked, *shape) if checked else None
 
 
-def _manifest(options: Any, learned: Lessons) -> Manifest:
+def _manifest(options: Any, learned: Lessons, console: Console) -> Manifest:
     """That of the folder, of the start, or a new one; the statistics of a policy never change after its first step."""
-    there = Path(options.folder) / MANIFEST
+    there, how = Path(options.folder) / MANIFEST, {name: getattr(options, name) for name in ("batch", "rate", "seed")}
     if there.exists():
         manifest = Manifest.read(there)
     elif options.start is not None:
@@ -74,12 +75,21 @@ def _manifest(options: Any, learned: Lessons) -> Manifest:
         raise InvalidOption(f"the policy to go on from is another one ({made}): give its options, or another --folder")
     if found := manifest.body.differences(learned.spec):
         raise SpecMismatch(found)
-    if not there.exists():
+    if there.exists():
+        _tell_changes(manifest.about, how, console)
+    else:
         there.parent.mkdir(parents=True, exist_ok=True)
-        about = {"data": [path.name for path in options.data], "seed": options.seed}
+        about = {"data": [path.name for path in options.data], **how}
         manifest = replace(manifest, about=about | ({"start": dict(manifest.about)} if options.start else {}))
         manifest.write(there)
     return manifest
+
+
+def _tell_changes(began: Mapping[str, Any], how: Mapping[str, Any], console: Console) -> None:
+    """Going on with another batch, rate or seed is no mistake, but no longer the same training to the bit."""
+    changed = [f"{name} was {began[name]}, is {now} now" for name, now in how.items() if began.get(name, now) != now]
+    if changed:
+        console.print(f"[yellow]goes on otherwise than it began:[/] {'; '.join(changed)}")
 
 
 def _network(options: Any, manifest: Manifest) -> nn.Module:

@@ -50,8 +50,9 @@ def test_a_network_is_trained_by_two_and_goes_on(log, tmp_path):
     assert said.count("frames to learn from") == said.count("done:") == 1
     (alone,), _ = train(tmp_path / "one", log, *options, "--steps", "3", processes=1)
     assert not same(first, alone)
-    (first, second), _ = train(tmp_path / "two", log, *options, "--steps", "5")
+    (first, second), said = train(tmp_path / "two", log, *options, "--steps", "5", "--rate", "2e-3")
     assert same(first, second)
+    assert said.count("rate was 0.001, is 0.002 now") == 1
     about = json.loads((tmp_path / "two" / "run" / "policy" / "policy.json").read_text())["about"]
     assert (about["steps"], about["samples"]) == (5, 5 * 4 * 2)
     assert not list((tmp_path / "two" / "cache").glob("*.part"))
