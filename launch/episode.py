@@ -49,6 +49,8 @@ class Options(System):
 def main(options: Options) -> int:
     if options.episodes < 1:
         raise InvalidOption(f"--episodes must be at least 1, got {options.episodes}")
+    if options.instruction is not None and not options.instruction.strip():
+        raise InvalidOption("--instruction is empty; leave it out for the task's own words")
     if options.instruction is not None and options.body == "sim":
         task_named(options.task).understand(options.instruction)  # before anything is loaded
     rig = Rig(options)
