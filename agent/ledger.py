@@ -84,7 +84,8 @@ class Ledger:
     ) -> EpisodeResult:
         """Claim, sight and measurement side by side. Ground truth is not asked of a body that cannot be trusted."""
         known = score is not None and drive.observation and ending.failure not in UNTRUSTED
-        measured, progress = (known and for_the_record(score, drive=drive)) or (None, None)
+        told = for_the_record(score, drive=drive) if known else None
+        measured, progress = told or (None, None)
         return EpisodeResult(
             claimed=ending.claimed, seen=self.unseen() is None if self.seen and self.looks else None,
             measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,

@@ -156,5 +156,5 @@ def _check_private(path: Path) -> None:
 def _remedy(path: Path) -> str:
     """How to make a pair that is missing: the first ones together, further ones by their name."""
     if (path.parent / f"{CONTROLLER}.key_secret").exists():
-        return f"Make this one with: python launch/keys.py make {path.stem} (and --help), or use another's name"
+        return f"Make this one with: python launch/keys.py make {path.stem}, or name another with --key"
     return "Make keys with: python launch/keys.py init"

@@ -165,18 +165,20 @@ class ObservationVerifier:
             return None
         words = str(subgoal.arguments.get("object" if subgoal.skill in ("pick", "push") else "target", ""))
         point = self._in_drawer(words, self._things.now(words, point), before)
+        if point is None:
+            return None
         key, start_s = depth_key(point.camera), before["time"][0]
         earlier = [seen for seen in reversed(self._memory) if seen["time"][0] < start_s]
         views = [View(seen[key], seen["tool_pose"]) for seen in (before, *earlier)]
         now = View(after[key], after["tool_pose"])
         return change_at(point, self._cameras[point.camera], views, now, radius_m, below_m=below_m)
 
-    def _in_drawer(self, words: str, point: CameraPoint, before: Observation) -> CameraPoint:
-        """The point, or where the inside of the drawer is that was opened since it was given."""
+    def _in_drawer(self, words: str, point: CameraPoint, before: Observation) -> CameraPoint | None:
+        """The point, or where the inside of a drawer is that was opened since it was given; None out of sight."""
         camera = self._cameras[point.camera]
         place = lifted(point, camera, before[depth_key(camera.name)])
         inside = place if place is None else self._drawers.inside(words, place)
-        return point if inside is place else project(inside, camera) or point
+        return point if inside is place else project(inside, camera)
 
 
 def _pushed_m(top: np.ndarray, tips: list[np.ndarray]) -> float:

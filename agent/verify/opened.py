@@ -27,7 +27,8 @@ class Opened:
 
     def pulled(self, handle: str, tips: Sequence[np.ndarray]) -> None:
         """A handle was seen pulled; (N, 3) the way of the fingertips meanwhile."""
-        low = np.array([tip for tip in tips if tip[2] < min(tip[2] for tip in tips) + LEVEL_M])
+        way = np.reshape(tips, (-1, 3))
+        low = way[way[:, 2] < way[:, 2].min(initial=np.inf) + LEVEL_M]
         pull = low[-1, :2] - low[0, :2] if len(low) else np.zeros(2)
         if SHORT_M < np.linalg.norm(pull) < LONG_M:
             self._pulls[_drawer(handle)] = low[0, :2], pull

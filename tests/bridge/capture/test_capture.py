@@ -21,6 +21,7 @@ from tandem.bridge.log.source import open_source
 from tandem.bridge.wire import Refused, decode
 
 LAUNCH = Path(__file__).parents[3] / "launch"
+ENOUGH = 100_000  # bytes: a second of turns
 
 
 def start(path, **options):
@@ -131,18 +132,24 @@ def test_what_is_no_capture_is_told_so(tmp_path, captured):
 
 def test_a_full_disk_ends_the_capture_and_nothing_else(tmp_path):
     """A file that may not grow any more fails in the middle of a write, as a full disk does."""
-    process, endpoint = start(tmp_path / "session.mcap", stderr=subprocess.PIPE)
+    path = tmp_path / "session.mcap"
+    process, endpoint = start(path, stderr=subprocess.PIPE)
     link = Link(Contact.at(endpoint), name="a")
-    time.sleep(1.2)
-    size = (tmp_path / "session.mcap").stat().st_size
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
-    time.sleep(1.5)
+    while path.stat().st_size < ENOUGH:
+        assert process.poll() is None
+        time.sleep(0.05)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (path.stat().st_size,) * 2)
+    said = ""
+    while "the controller goes on" not in said:
+        line = process.stderr.readline()
+        assert line, f"it ended: {said}"
+        said += line
     number = link.stop("the disk is full")
     assert link.request("status")["fault"]["number"] == number
     link.close()
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=20)[1]
+    said += process.communicate(timeout=20)[1]
     assert process.returncode == 2
     assert said.count("the controller goes on") == 1
     assert any(line.startswith("LogUnwritable") for line in said.splitlines())
-    assert sum(1 for _ in calls(tmp_path / "session.mcap")) > 100
+    assert sum(1 for _ in calls(path)) > 100
