@@ -27,6 +27,7 @@ from tandem.bridge.wire.refusal import Refusal, Refused
 log = logging.getLogger(__name__)
 PINGS = 15
 REQUEST_S = 2.0
+NEEDED_LIMITS = ("tick_hz", "silence_s", "lease_s")
 _HANDSHAKE_FAILURES = {
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: "the controller does not let this key in: add it to the allow-list there "
                                      "(launch/keys.py), or use another",
@@ -69,7 +70,7 @@ class Link:
     Raises:
         BodyUnresponsive: nobody answers, or the key is not let in.
         SpecMismatch: the body is not the one expected; nothing may move.
-        Refused: no common version.
+        Refused: no common version; a welcome that lacks what the protocol demands.
     """
 
     def __init__(
@@ -102,8 +103,8 @@ class Link:
         self.spec = BodySpec.from_dict(self.welcome["spec"])
         if expected is not None and (differences := expected.differences(self.spec)):
             raise SpecMismatch(differences)
-        self.limits: dict[str, float] = self.welcome["limits"]
-        ports = self.ports = dict(self.contact.ports or self.welcome["ports"])
+        self.limits: dict[str, float] = _declared(self.welcome, "limits", NEEDED_LIMITS, 1e9)
+        ports = self.ports = dict(self.contact.ports or _declared(self.welcome, "ports", tuple(Port), 65535))
         self._command = self._keep(dealer(self._context, self.contact, ports[Port.COMMAND], self._identity))
         self._stop = self._keep(dealer(self._context, self.contact, ports[Port.STOP], self._identity))
         self.clock = self.measure_clock()
@@ -284,3 +285,11 @@ class Link:
             socket.close()
         self._sockets.clear()
         self._context.term()
+
+
+def _declared(welcome: Message, what: str, names: tuple[str, ...], highest: float) -> dict[str, Any]:
+    told = welcome[what]
+    for name in names:
+        if type(told.get(name)) not in (int, float) or not 0 < told[name] <= highest:
+            raise Refused(Refusal.MALFORMED, f"welcome.{what}.{name} is {told.get(name)!r}: PROTOCOL.md demands it")
+    return told

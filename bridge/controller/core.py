@@ -362,7 +362,9 @@ class Controller:
             self._fault(FaultCode.FOLLOWING_ERROR, f"{self.spec.joint_names[joint]} is {error:.3f} from its setpoint")
 
     def _become_ready(self, now: int, measured: Measured) -> None:
-        if now - measured.t > ns(self.limits.driver_timeout_s):
+        silent = now - measured.t > ns(self.limits.driver_timeout_s)
+        self.situation.lacks = f"the newest measurement is {(now - measured.t) / 1e9:.3f} s old" if silent else ""
+        if silent:
             return
         self.motion.start_anew()
         words = self.motion.out_of_range()

@@ -41,12 +41,14 @@ class Situation:
         mode: where the state machine stands.
         epoch: counts every event after which earlier actions must never be carried out.
         fault: the one that is latched, None when all is well.
+        lacks: what the controller waits for while it is IDLE.
     """
 
     def __init__(self, tell: Callable[[str, str, dict[str, Any]], None]):
         self._tell, self._faults = tell, 0
         self.mode, self.epoch = Mode.IDLE, 1
         self.fault: Fault | None = None
+        self.lacks = ""
 
     def go(self, mode: Mode, why: str) -> None:
         """Change the mode, along the table only, and say so."""
@@ -78,4 +80,4 @@ class Situation:
         if self.fault is not None:
             raise Refused(Refusal.FAULTED, f"fault {self.fault.number}, {self.fault.code}: {self.fault.detail}")
         if self.mode in (Mode.IDLE, Mode.FAULT):
-            raise Refused(Refusal.NOT_READY, f"the controller is {self.mode}")
+            raise Refused(Refusal.NOT_READY, f"the controller is {self.mode}{self.lacks and f': {self.lacks}'}")

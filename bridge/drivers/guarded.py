@@ -6,7 +6,9 @@ driver that waits for its arm makes every turn late.
 
 from __future__ import annotations
 
+import math
 import time
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ class GuardedDriver:
 
     def read(self) -> Measured:
         """See `Driver`."""
-        measured = self._timed("read")
+        measured, now = self._timed("read"), time.monotonic_ns()
         self._reads += 1
         if not isinstance(measured, Measured):
             raise DriverFault(f"read gave {type(measured).__name__}, not Measured")
@@ -43,6 +45,10 @@ class GuardedDriver:
             values = getattr(measured, name)
             if np.shape(values) != (self.spec.dof,) or not np.isfinite(values).all():
                 raise DriverFault(f"read gave the {name} {values!r}: {self.spec.dof} finite numbers are wanted")
+        if not isinstance(measured.opening, Real) or not math.isfinite(measured.opening):
+            raise DriverFault(f"read gave the opening {measured.opening!r}: a number from 0 to 1 is wanted")
+        if not isinstance(measured.t, Integral) or measured.t > now:  # one from a clock that is ahead never gets old
+            raise DriverFault(f"read gave t = {measured.t!r}, and now is {now}: ns of time.monotonic_ns() are wanted")
         return measured
 
     def write(self, setpoint: Setpoint) -> None:

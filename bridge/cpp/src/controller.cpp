@@ -248,7 +248,9 @@ void Controller::watch_arm(Ns now, const Measured& measured) {
 }
 
 void Controller::become_ready(Ns now, const Measured& measured) {
-    if (now - measured.t > ns(limits_.driver_timeout_s)) return;
+    const bool silent = now - measured.t > ns(limits_.driver_timeout_s);
+    situation_.lacks = silent ? format("the newest measurement is %.3f s old", seconds(now - measured.t)) : "";
+    if (silent) return;
     motion_.start_anew();
     const std::string words = motion_.out_of_range();
     if (words.empty()) situation_.go(Mode::READY, "the arm is there");

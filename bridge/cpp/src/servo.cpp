@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "door.hpp"
 
 namespace tandem {
@@ -18,6 +21,19 @@ std::string come_first() {
     wanted.sched_priority = priority;
     const bool permitted = pthread_setschedparam(pthread_self(), SCHED_FIFO, &wanted) == 0;
     return permitted ? "SCHED_FIFO " + std::to_string(priority) : "SCHED_OTHER (not permitted more)";
+}
+
+// What a driver gives is looked at once: NaN would pass every later check, and a time of another clock never gets old.
+Measured looked_at(const Measured& measured) {
+    const auto finite = [](const auto& values) {
+        return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+    };
+    if (!finite(measured.position) || !finite(measured.velocity) || !finite(measured.tool) ||
+        !std::isfinite(measured.opening))
+        throw DriverFault("read gave a number that is not finite");
+    if (measured.t > monotonic_now())
+        throw DriverFault("read gave a time that is yet to come: ns of the steady_clock are wanted");
+    return measured;
 }
 
 // Keeps every processor from sleeping for as long as it lives, where that is permitted: waking one takes up to
@@ -89,7 +105,7 @@ void Servo::run(const std::function<void()>& turning) {
 void Servo::turn(Ns now) {
     for (const Port port : {Port::stop, Port::control, Port::command}) take(port, now);
     try {
-        measured_ = driver_.read();
+        measured_ = looked_at(driver_.read());
     } catch (const DriverFault& reason) {
         controller_.failed(reason.what(), now);
     }

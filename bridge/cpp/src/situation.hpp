@@ -47,6 +47,7 @@ class Situation {
     explicit Situation(Tell tell) : tell_(std::move(tell)) {}
 
     std::uint64_t epoch = 1;  // counts every event after which earlier actions must never be carried out
+    std::string lacks;        // what the controller waits for while it is IDLE
 
     Mode mode() const { return mode_; }
     const std::optional<Fault>& fault() const { return fault_; }
@@ -79,7 +80,8 @@ class Situation {
         if (fault_)
             throw Refused(refusal::FAULTED,
                           "fault " + std::to_string(fault_->number) + ", " + fault_->code + ": " + fault_->detail);
-        if (is(Mode::IDLE, Mode::FAULT)) throw Refused(refusal::NOT_READY, "the controller is " + text(mode_));
+        if (is(Mode::IDLE, Mode::FAULT))
+            throw Refused(refusal::NOT_READY, "the controller is " + text(mode_) + (lacks.empty() ? "" : ": " + lacks));
     }
 
     static std::string text(Mode mode) { return std::string(name(mode)); }

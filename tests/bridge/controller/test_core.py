@@ -137,3 +137,14 @@ def test_who_gets_the_lease_leaves_the_line():
     stage.say("release")
     assert code(stage.acquire(name="next")) == "granted"
     assert not stage.core.leases.standby
+
+
+def test_who_asks_an_arm_that_is_not_there_is_told_what_it_lacks():
+    core, now = Controller(SPEC, session="s"), 10**12
+    core.tick(now, Measured(SPEC.home, np.zeros(3), 1.0, now - 5 * 10**9))
+    frame = encode(Message("acquire", {"id": 1, "name": "c", "standby": False, "force": False}, "s", 1, 0, 1, now))
+    core.receive(Incoming(Port.CONTROL, b"c", BOSS, frame), now)
+    said = decode(core.tick(now + TICK, Measured(SPEC.home, np.zeros(3), 1.0, now)).out[0].frame)
+    assert (said["code"], said["detail"]) == (
+        "NOT_READY", "the controller is IDLE: the newest measurement is 5.000 s old")
+    assert core.situation.mode is Mode.READY

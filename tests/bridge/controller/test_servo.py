@@ -1,5 +1,6 @@
 """What the loop owes the driver: a stop until it is taken, an answer to every question."""
 
+import math
 import time
 from dataclasses import asdict
 
@@ -120,7 +121,10 @@ class Five:
     (DriverFault("the encoder is lost"), "the encoder is lost"),
     (lambda: Measured(np.zeros(2), np.zeros(3), 1.0, time.monotonic_ns()), "position"),
     (lambda: Measured(np.full(3, np.nan), np.zeros(3), 1.0, time.monotonic_ns()), "position"),
-], ids=["nothing", "another error", "a fault", "too few joints", "no numbers"])
+    (lambda: Measured(np.zeros(3), np.zeros(3), math.nan, time.monotonic_ns()), "opening"),
+    (lambda: Measured(np.zeros(3), np.zeros(3), 1.0, time.time_ns()), "time.monotonic_ns()"),
+    (lambda: Measured(np.zeros(3), np.zeros(3), 1.0, time.monotonic()), "time.monotonic_ns()"),
+], ids=["nothing", "another error", "a fault", "too few joints", "no numbers", "no opening", "wall clock", "seconds"])
 def test_whatever_a_driver_does_the_loop_lives_and_the_arm_is_stopped(monkeypatch, mistake, words):
     monkeypatch.setattr(module, "pair", lambda *given, **how: Pipe())
     driver = Five()
