@@ -18,7 +18,7 @@ from tandem.bridge.log.captions import Closing
 from tandem.bridge.log.marks import Marks
 
 _HEADERS = (28, 24, 21, 18, 16)  # sizes of the instruction: the largest that fits
-_MARGIN, _GAP, _WIDE, _PAD, _TEXT, _HEAD = 36, 20, 400, 16, 92, 104
+_MARGIN, _GAP, _WIDE, _PAD, _TEXT, _LINE, _HEAD = 36, 20, 400, 16, 92, 26, 104
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +29,15 @@ class Tile:
         frame: uint8 (H, W, 3) RGB, the picture at its end.
         title: the subgoal in words.
         marks: claimed, seen, measured.
-        note: a few words at the right, such as "12.4 s" or a failure code; may be empty.
+        note: a few words at the right, such as "12.4 s"; may be empty.
+        failure: a line of its own below, its code first; may be empty.
     """
 
     frame: np.ndarray
     title: str
     marks: Marks
     note: str = ""
+    failure: str = ""
 
 
 def contact_sheet(tiles: Sequence[Tile], header: str, closing: Closing, *, subtitle: str = "") -> np.ndarray:
@@ -52,14 +54,15 @@ def contact_sheet(tiles: Sequence[Tile], header: str, closing: Closing, *, subti
     columns = min(len(tiles), max(2, min(4, math.ceil(math.sqrt(len(tiles))))))
     rows = math.ceil(len(tiles) / columns)
     ratio = max(tile.frame.shape[0] / tile.frame.shape[1] for tile in tiles)
-    high = round(_WIDE * ratio) + _TEXT
+    words = _TEXT + _LINE * any(tile.failure for tile in tiles)
+    high = round(_WIDE * ratio) + words
     inner = max(columns * (_WIDE + _GAP) - _GAP, 2 * _WIDE + _GAP)
     sheet = np.full((2 * _HEAD + rows * (high + _GAP) - _GAP, inner + 2 * _MARGIN, 3), type_.NIGHT, np.uint8)
     _draw_header(sheet, header, subtitle)
     left = (sheet.shape[1] - (columns * (_WIDE + _GAP) - _GAP)) // 2
     for number, tile in enumerate(tiles):
         y, x = _HEAD + number // columns * (high + _GAP), left + number % columns * (_WIDE + _GAP)
-        _draw_tile(sheet[y : y + high, x : x + _WIDE], tile)
+        _draw_tile(sheet[y : y + high, x : x + _WIDE], tile, words)
     _draw_footer(sheet[-_HEAD:], closing)
     return sheet
 
@@ -83,9 +86,9 @@ def _draw_header(sheet: np.ndarray, header: str, subtitle: str) -> None:
     type_.write(sheet, header, (_MARGIN, 76 if subtitle else 62), size, type_.INK, type_.SEMIBOLD)
 
 
-def _draw_tile(card: np.ndarray, tile: Tile) -> None:
+def _draw_tile(card: np.ndarray, tile: Tile, high: int) -> None:
     card[:] = type_.CARD
-    place = card[: len(card) - _TEXT]
+    place = card[: len(card) - high]
     scale = min(_WIDE / tile.frame.shape[1], len(place) / tile.frame.shape[0])
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     picture = cv2.resize(np.ascontiguousarray(tile.frame), None, fx=scale, fy=scale, interpolation=how)
@@ -98,6 +101,7 @@ def _draw_tile(card: np.ndarray, tile: Tile) -> None:
     end = marks_.draw(words, (_PAD, 67), 14, tile.marks)
     note = type_.fit(tile.note, _WIDE - _PAD - end - 12, 14)
     type_.write(words, note, (_WIDE - _PAD - type_.width(note, 14), 67), 14, type_.MUTED)
+    type_.write(words, type_.fit(tile.failure, _WIDE - 2 * _PAD, 14), (_PAD, 67 + _LINE), 14, type_.MUTED)
     card[len(place) + 3 :] = words
 
 
@@ -105,7 +109,8 @@ def _draw_footer(strip: np.ndarray, closing: Closing) -> None:
     canvas = np.ascontiguousarray(strip)
     wide, start = canvas.shape[1], canvas.shape[1] - _MARGIN - marks_.width(16)
     canvas[24, _MARGIN : wide - _MARGIN] = type_.RULE
-    x = type_.write(canvas, closing.title, (_MARGIN, 68), 20, closing.colour, type_.SEMIBOLD) + 14
-    type_.write(canvas, type_.fit(closing.detail, start - x - 24, 16), (x, 68), 16, type_.MUTED)
-    marks_.draw(canvas, (start, 67), 16, closing.marks)
+    title = type_.fit(closing.title, start - _MARGIN - 24, 20, type_.SEMIBOLD)
+    type_.write(canvas, title, (_MARGIN, 56), 20, closing.colour, type_.SEMIBOLD)
+    type_.write(canvas, type_.fit(closing.detail, wide - 2 * _MARGIN, 15), (_MARGIN, 84), 15, type_.MUTED)
+    marks_.draw(canvas, (start, 55), 16, closing.marks)
     strip[:] = canvas

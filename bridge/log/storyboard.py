@@ -55,6 +55,13 @@ class Scene:
         known = {Outcome.SUCCESS: True, Outcome.FAILURE: False}
         return Marks(self.attempt["claimed"], known.get(seen), self.attempt["measured"])
 
+    @property
+    def failure(self) -> str:
+        """Why it failed: the code, then the words; empty when it did not."""
+        if self.attempt is None or not self.attempt["failure"]:
+            return ""
+        return f"{self.attempt['failure']}  {self.attempt['detail']}".rstrip()
+
 
 class Storyboard:
     """What to show of an episode.
@@ -100,18 +107,14 @@ class Storyboard:
         if not self.scenes:
             return [Tile(frame_at(end_s), self.closing.title, self.closing.marks, f"{end_s:.1f} s")]
         return [
-            Tile(frame_at(min(scene.end_s, end_s)), scene.text, scene.marks, _note(scene, end_s))
+            Tile(frame_at(min(scene.end_s, end_s)), scene.text, scene.marks, f"{min(scene.end_s, end_s):.1f} s",
+                 scene.failure)
             for scene in self.scenes
         ]
 
     def _phase(self, time_s: float) -> str:
         number = bisect_right(self._times, time_s) - 1
         return self._phases[number] if number >= 0 else ""
-
-
-def _note(scene: Scene, end_s: float) -> str:
-    failure = scene.attempt and scene.attempt["failure"]
-    return failure or f"{min(scene.end_s, end_s):.1f} s"
 
 
 def _scenes(events: list[Event]) -> list[Scene]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dummy_recording import ATTEMPT, picture, result
 
-from tandem.bridge.contract import LogUnwritable
+from tandem.bridge.contract import FailureCode, LogUnwritable
 from tandem.bridge.log import typography
 from tandem.bridge.log.captions import Caption, CaptionState, Closing, captioned, closed
 from tandem.bridge.log.contact_sheet import Tile, contact_sheet, write_contact_sheet
@@ -108,6 +108,19 @@ def test_a_sheet_holds_a_tile_for_each_subgoal(tmp_path, count):
     for frame in shown:
         assert (sheet == frame[0, 0]).all(axis=-1).sum() >= 400 * 300  # each picture, whole
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_tile_tells_every_failure_code_whole(monkeypatch):
+    written, write = [], typography.write
+
+    def spy(canvas, text, *how):
+        written.append(text)
+        return write(canvas, text, *how)
+
+    monkeypatch.setattr(typography, "write", spy)
+    for code in FailureCode:
+        contact_sheet([Tile(frames(1)[0], "", CLOSING.marks, "999.9 s", f"{code}  {'why ' * 40}")], "", CLOSING)
+        assert any(text.startswith(f"{code}  why") for text in written)
 
 
 def test_marks_say_the_best_that_is_known():

@@ -47,8 +47,9 @@ def test_a_tile_shows_each_subgoal_at_its_end(tmp_path):
 
     tiles = board(tmp_path / "e.mcap").tiles(frame_at, 2.0)
     assert asked == [1.0, 2.0]
-    assert [(tile.title, tile.marks, tile.note) for tile in tiles] == [
-        ("pick the red cube", Marks(True, True, True), "1.0 s"), ("place it", Marks(False, None, False), "TIMEOUT"),
+    assert [(tile.title, tile.marks, tile.note, tile.failure) for tile in tiles] == [
+        ("pick the red cube", Marks(True, True, True), "1.0 s", ""),
+        ("place it", Marks(False, None, False), "2.0 s", "TIMEOUT"),
     ]
 
 
