@@ -19,6 +19,7 @@ from benchmarks.closed_loop_report import Cell, ablation_table, figures, table
 from benchmarks.journal import Journal
 from composition import Rig, System, load_models
 from minds import settings_of
+from orphans import follow_parent
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -161,6 +162,7 @@ def _run_apart(jobs: list[tuple[Cell, int]], workers: int) -> Iterator[tuple[Cel
 
 def _share_cores(workers: int) -> None:
     """Before the model's libraries are loaded: as many threads as there are cores for each process, not for all."""
+    follow_parent()
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
 
 

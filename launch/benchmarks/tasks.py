@@ -16,6 +16,7 @@ from typing import Any, Literal
 from benchmarks import insertion
 from benchmarks.strikes import Strikes
 from composition import Rig, System
+from orphans import follow_parent
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -72,7 +73,8 @@ class TasksBenchmark:
         if not cells:
             raise InvalidOption("there is nothing to measure: section insert needs --mode depth and the task insert")
         results: dict[str, list[dict[str, Any]]] = {cell.name: [] for cell in cells}
-        with ProcessPoolExecutor(self.workers) as pool, Progress(console=console, transient=True) as progress:
+        with ProcessPoolExecutor(self.workers, initializer=follow_parent) as pool, \
+                Progress(console=console, transient=True) as progress:
             bar = progress.add_task("episodes", total=len(cells) * self.seeds)
             jobs = {pool.submit(_episode, cell, seed): cell for cell in cells for seed in self._seeds()}
             for job in as_completed(jobs):

@@ -17,6 +17,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from orphans import follow_parent
 from planner_training.phrasings import for_training
 from rich.progress import Progress
 
@@ -63,7 +64,7 @@ def generate(what: Snapshots, shards: int, *, first: int = 0, workers: int = 1) 
     what.folder.mkdir(parents=True, exist_ok=True)
     missing = [k for k in range(first, first + shards) if not (what.folder / f"{_name(k)}.jsonl").exists()]
     context = multiprocessing.get_context("spawn")  # OpenGL does not survive a fork
-    with Progress() as progress, context.Pool(workers) as pool:
+    with Progress() as progress, context.Pool(workers, follow_parent) as pool:
         task = progress.add_task(f"{what.folder}", total=shards, completed=shards - len(missing))
         for _ in pool.imap_unordered(_write_shard, [(what, k) for k in missing]):
             progress.advance(task)
