@@ -29,6 +29,7 @@ class CameraShift(Disturbance):
 
     name = "camera_shift"
     Options = CameraShiftOptions
+    alters_view = True
 
     def reset(self, rng: np.random.Generator, truth: Truth) -> None:
         """Move it. Raises `UnknownName` when the body has no such camera."""

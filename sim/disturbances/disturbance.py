@@ -42,9 +42,11 @@ class Disturbance:
     Attributes:
         name: as on the command line.
         Options: the class of its options.
+        alters_view: it changes in the model what cameras show, such as their places or the light; no state holds that.
     """
 
     name = "none"
+    alters_view = False
     Options: type[Options] = Options
 
     def __init__(self, options: Options | None = None):

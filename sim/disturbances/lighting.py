@@ -29,6 +29,7 @@ class Lighting(Disturbance):
 
     name = "lighting"
     Options = LightingOptions
+    alters_view = True
 
     def reset(self, rng: np.random.Generator, truth: Truth) -> None:
         """Change the lights of this world."""

@@ -81,17 +81,22 @@ def changes(disturbance: Disturbance, what: str) -> bool:
     return getattr(type(disturbance), what) is not getattr(Disturbance, what)
 
 
+def shows(disturbance: Disturbance) -> bool:
+    """Whether it acts on pictures, by itself or through the model that they are rendered from."""
+    return disturbance.alters_view or changes(disturbance, "picture")
+
+
 def for_plant(disturbances: Sequence[Disturbance]) -> list[Disturbance]:
     """Those that act on the world, commands or measurements; in the others' places some that do nothing.
 
     Each is drawn from a generator of its own by its place, so the places must stay.
     """
     return [
-        d if changes(d, "command") or changes(d, "measured") or not changes(d, "picture") else Disturbance()
+        d if changes(d, "command") or changes(d, "measured") or not shows(d) else Disturbance()
         for d in disturbances
     ]
 
 
 def for_eyes(disturbances: Sequence[Disturbance]) -> list[Disturbance]:
     """Those that act on pictures; in the others' places some that do nothing."""
-    return [d if changes(d, "picture") else Disturbance() for d in disturbances]
+    return [d if shows(d) else Disturbance() for d in disturbances]

@@ -14,6 +14,7 @@ from tandem.bridge.contract import InvalidOption, UnknownName
 from tandem.bridge.contract.observation import layout
 from tandem.bridge.controller.gateway import START_S
 from tandem.bridge.drivers import DriverFault, Setpoint
+from tandem.sim.disturbances import disturbance_named
 from tandem.sim.plant import SimDriver
 from tandem.sim.plant.driver import PATIENCE_S
 from tandem.sim.plant.reflex import SILENCE_WORDS
@@ -238,6 +239,21 @@ def test_disturbances_strike_in_the_process_where_they_belong(make_rig):
     assert newer(rig, b"image.wrist").any()
     errors = lead(rig, SLOW, 0.5)
     assert 0.01 < max(errors) < 0.06, "two control steps and one late"
+
+
+def test_a_camera_that_was_bumped_and_another_light_are_seen_as_in_lockstep(make_rig, make_simulation):
+    disturb = ("camera_shift:shift_m=0.05", "lighting")
+    rig = make_rig(disturb=disturb)
+    rig.driver.connect()
+    rig.ask("reset", seed=2)
+    rig.until(lambda: {told["name"] for told in rig.ask("struck")[0]} == {"camera_shift", "lighting"})
+    expected, plain = (
+        make_simulation(cameras=rig.driver._scenario.cameras, disturbances=wrong).reset(seed=2)[0]["image.front"]
+        for wrong in ([disturbance_named(name) for name in disturb], ())
+    )
+    shown = newer(rig, b"image.front").astype(int)
+    assert np.abs(shown - expected).mean() < 3
+    assert np.abs(shown - plain).mean() > 20
 
 
 def test_a_process_that_dies_is_named(make_rig):
