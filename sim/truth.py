@@ -92,7 +92,7 @@ class Truth:
         """Where an entity is, as skills need it."""
         entity, (position, rotation) = self.entity(name), self.pose(name)
         size, up = np.array(entity.size), int(np.argmax(np.abs(rotation[2])))
-        if entity.loose and up != 2:  # it lies on its side: name its axes by how it lies now
+        if entity.loose and (up != 2 or rotation[2, 2] < 0):  # on its side or head: name its axes by how it lies now
             return _lying(position, rotation, size, up)
         yaw = float(np.arctan2(rotation[1, 0], rotation[0, 0]))
         surface = position + rotation @ np.array(entity.surface)
@@ -211,7 +211,7 @@ def _finger_bodies(world: World) -> frozenset[int]:
 
 
 def _lying(position: np.ndarray, rotation: np.ndarray, size: np.ndarray, up: int) -> Target:
-    """The upright box around a thing that lies on its side, axis `up` vertical."""
+    """The upright box around a thing that lies on its side or stands on its head, axis `up` vertical."""
     flat = [axis for axis in range(3) if axis != up]
     heading = rotation[:, flat[0]]
     extents = np.array([size[flat[0]], size[flat[1]], size[up]])

@@ -15,6 +15,8 @@ WORDS = {
     "push": ("object", "target"),
 }
 
+S = 0.5**0.5
+
 
 @pytest.fixture
 def simulation(make_simulation):
@@ -55,6 +57,21 @@ def test_what_stands_on_something_is_not_lifted_however_firmly_it_is_held(simula
     assert truth.rests("red cube")
     assert not predicates.lifted(truth, "red cube")
     assert not truth.holds(Subgoal("pick", {"object": "red cube"}))
+
+
+@pytest.mark.parametrize("turn", [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [S, S, 0, 0], [S, 0, -S, 0]])
+def test_a_thing_is_what_it_is_however_it_tumbled(make_simulation, turn):
+    """A cube that lies on any of its faces has its top above it and its bottom on what carries it."""
+    simulation = make_simulation("stack", cameras=())
+    simulation.reset(seed=3, options={"instruction": "put the red cube on the green cube"})
+    truth, half = simulation.truth(), simulation.truth().entity("red cube").size[2] / 2
+    below = truth.target("green cube").surface
+    joint = simulation.world.data.joint(truth.entity("red cube").joint)
+    joint.qpos[:], joint.qvel[:] = [*below[:2], below[2] + half, *turn], 0
+    simulation.restore(simulation.state())
+    assert truth.target("red cube").surface == pytest.approx([*below[:2], below[2] + 2 * half])
+    assert predicates.bottom_z(truth, "red cube") == pytest.approx(below[2])
+    assert truth.success()
 
 
 def test_an_unnamed_thing_is_placed_for_certain_only_where_nothing_lies(simulation):
