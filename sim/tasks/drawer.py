@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from tandem.sim.furnish import Furnisher, draw_names
 from tandem.sim.scene import Scene
 from tandem.sim.tasks.steps import close_drawer, open_drawer, pick, place
 from tandem.sim.tasks.task import Wish
+from tandem.sim.tasks.words import found, named
 from tandem.sim.truth import Truth
 from tandem.sim.vocabulary import COLOURS, SHAPES
 
@@ -104,15 +104,16 @@ class Drawer:
     def understand(self, instruction: str) -> tuple[str, str]:
         """The object and the drawer that words stand for, or `InvalidOption` with an example."""
         words, colours = instruction.lower(), "|".join(COLOURS)
-        thing = re.search(rf"\b({colours}) ({'|'.join(SHAPES)})\b", words)
-        drawer = re.search(rf"\b({colours}) drawer\b", words) or re.search(r"\bdrawer\b", words)
-        if not (thing and drawer):
+        things = named(words, rf"\b(?:{colours}) (?:{'|'.join(SHAPES)})\b")
+        drawers = named(words, rf"\b(?:{colours}) drawer\b") or named(words, r"\bdrawer\b")
+        if not len(things) == len(drawers) == 1:
             raise InvalidOption(
-                f"drawer does not understand {instruction!r}. Say for example "
+                f"drawer does not understand {instruction!r}: it puts one object into one drawer, and found "
+                f"{found(things, drawers)}. Say for example "
                 f"{self.phrasings[0].format(drawer='drawer', thing='red cube')!r}, or 'the blue drawer' where there "
                 f"are two; colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
             )
-        return thing.group(), drawer.group()
+        return things[0], drawers[0]
 
 
 def _draw_drawer(rng: np.random.Generator, difficulty: float, fault: str | None) -> str:

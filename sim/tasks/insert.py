@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from tandem.sim.furnish import OUT_OF_REACH, Furnisher
 from tandem.sim.scene import Scene
 from tandem.sim.tasks.steps import insert, pick
 from tandem.sim.tasks.task import Wish
+from tandem.sim.tasks.words import found, named
 from tandem.sim.truth import Truth
 from tandem.sim.vocabulary import COLOURS
 
@@ -86,14 +86,15 @@ class Insert:
     def understand(self, instruction: str) -> tuple[str, str]:
         """The peg and the socket that words stand for, or `InvalidOption` with an example."""
         words, colours = instruction.lower(), "|".join(COLOURS)
-        peg = re.search(rf"\b({colours}) peg\b", words)
-        socket = re.search(rf"\b({colours}) (?:socket|hole)\b", words)
-        if not (peg and socket):
+        pegs = named(words, rf"\b(?:{colours}) peg\b")
+        sockets = named(words.replace(" hole", " socket"), rf"\b(?:{colours}) socket\b")
+        if not len(pegs) == len(sockets) == 1:
             raise InvalidOption(
-                f"insert does not understand {instruction!r}. Say for example "
+                f"insert does not understand {instruction!r}: it pushes one peg into one socket, and found "
+                f"{found(pegs, sockets)}. Say for example "
                 f"{self.phrasings[0].format(peg='red peg', socket='blue socket')!r}; colours: {', '.join(COLOURS)}."
             )
-        return f"{peg.group(1)} peg", f"{socket.group(1)} socket"
+        return pegs[0], sockets[0]
 
 
 class _Bench(Furnisher):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ from tandem.sim.predicates import PRESSED
 from tandem.sim.scene import Scene
 from tandem.sim.tasks.steps import pick, place, press
 from tandem.sim.tasks.task import Wish
+from tandem.sim.tasks.words import found, named
 from tandem.sim.truth import Truth
 from tandem.sim.vocabulary import COLOURS, SHAPES
 
@@ -104,14 +104,15 @@ class Machine:
 
     def understand(self, instruction: str) -> str:
         """The part that words name, or `InvalidOption` with an example."""
-        part = re.search(rf"\b({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})\b", instruction.lower())
-        if not part:
+        parts = named(instruction.lower(), rf"\b(?:{'|'.join(COLOURS)}) (?:{'|'.join(SHAPES)})\b")
+        if len(parts) != 1:
             raise InvalidOption(
-                f"machine does not understand {instruction!r}. Say for example "
+                f"machine does not understand {instruction!r}: it takes one part, and found "
+                f"{found(parts)}. Say for example "
                 f"{self.phrasings[0].format(part='red cube')!r}; colours: {', '.join(COLOURS)}; "
                 f"shapes: {', '.join(SHAPES)}."
             )
-        return part.group()
+        return parts[0]
 
 
 def _add_machine(furnisher: Furnisher, part: tuple[float, float, float], *, with_button: bool) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from tandem.sim.furnish import Furnisher, draw_names
 from tandem.sim.scene import Scene
 from tandem.sim.tasks.steps import pick, place
 from tandem.sim.tasks.task import Wish
+from tandem.sim.tasks.words import found, named
 from tandem.sim.truth import Truth
 from tandem.sim.vocabulary import COLOURS, SHAPES
 
@@ -84,15 +84,16 @@ class PickPlace:
     def understand(self, instruction: str) -> tuple[str, str]:
         """The object and the bin that words stand for, or `InvalidOption` with an example."""
         words = instruction.lower()
-        thing = re.search(rf"\b({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})\b", words)
-        target = re.search(rf"\b({'|'.join(COLOURS)}) bin\b", words)
-        if not (thing and target):
+        things = named(words, rf"\b(?:{'|'.join(COLOURS)}) (?:{'|'.join(SHAPES)})\b")
+        bins = named(words, rf"\b(?:{'|'.join(COLOURS)}) bin\b")
+        if not len(things) == len(bins) == 1:
             raise InvalidOption(
-                f"pick_place does not understand {instruction!r}. Say for example "
+                f"pick_place does not understand {instruction!r}: it puts one object into one bin, and found "
+                f"{found(things, bins)}. Say for example "
                 f"{self.phrasings[0].format(thing='red cube', bin='blue bin')!r}; "
                 f"colours: {', '.join(COLOURS)}; shapes: {', '.join(SHAPES)}."
             )
-        return thing.group(), target.group()
+        return things[0], bins[0]
 
 
 def _add_others(furnisher: Furnisher, thing: str, target: str, difficulty: float) -> None:

@@ -187,6 +187,34 @@ def test_nonsense_is_refused_with_an_example(task):
         world(task, 0, instruction="make me a coffee")
 
 
+@pytest.mark.parametrize(
+    "task, words, told",
+    [
+        ("pick_place", "put the red cube and the green cube in the blue bin", "red cube, green cube and blue bin"),
+        ("pick_place", "take the red cube from the green bin and put it in the blue bin", "green bin and blue bin"),
+        ("insert", "insert the red peg into the blue socket, the green peg into the yellow hole", "yellow socket"),
+        ("drawer", "put the red cube and the blue cube in the drawer", "red cube, blue cube and drawer"),
+        ("drawer", "open the red drawer and put the red cube in the blue drawer", "red drawer and blue drawer"),
+        ("machine", "load the red cube, then the blue brick", "red cube and blue brick"),
+    ],
+)
+def test_words_that_ask_for_more_than_the_task_measures_are_refused(task, words, told):
+    with pytest.raises(InvalidOption, match=told):
+        task_named(task).understand(words)
+
+
+@pytest.mark.parametrize(
+    "task, words, meant",
+    [
+        ("pick_place", "the blue bin is empty: the red cube goes in the blue bin", ("red cube", "blue bin")),
+        ("insert", "the red peg goes into the blue hole; push the red peg in", ("red peg", "blue socket")),
+        ("drawer", "open the blue drawer, put the red cube in the drawer, close it", ("red cube", "blue drawer")),
+    ],
+)
+def test_naming_a_thing_twice_is_naming_it(task, words, meant):
+    assert task_named(task).understand(words) == meant
+
+
 def test_a_peg_is_inserted_when_it_is_in_and_not_when_it_is_on():
     """A peg let go of within the chamfer slides in; one that stands on the rim or is half in is not inserted."""
     for seed in range(8):
