@@ -1,4 +1,4 @@
-"""Renders cameras of a world, only when asked. One GL context per thread, one frame buffer per size and quality.
+"""Renders cameras of a world, only when asked. One GL context per thread, in it one frame buffer per size and quality.
 
 On a CPU the shadow map and multisampling are nearly the whole cost of an image, so policies get the `FAST` preset and
 pictures for people the `FINE` one.
@@ -52,14 +52,14 @@ class Renderer:
     def __init__(self, model: mujoco.MjModel, quality: Quality = FAST):
         self._model, self._quality = model, quality
         self._scene, self._camera, self._option = None, mujoco.MjvCamera(), mujoco.MjvOption()
-        self._buffers: dict[tuple[int, int], mujoco.MjrContext] = {}
+        self._buffers: dict[tuple[opengl.Context, int, int], mujoco.MjrContext] = {}
 
     def _buffer(self, width: int, height: int) -> mujoco.MjrContext:
-        opengl.bind()
-        if (width, height) not in self._buffers:
-            self._buffers[width, height] = self._make_buffer(width, height)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._buffers[width, height])
-        return self._buffers[width, height]
+        key = opengl.bind(), width, height
+        if key not in self._buffers:
+            self._buffers[key] = self._make_buffer(width, height)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._buffers[key])
+        return self._buffers[key]
 
     def _make_buffer(self, width: int, height: int) -> mujoco.MjrContext:
         """MuJoCo reads sizes from the model while it makes a buffer; the model is given back as it was."""
@@ -123,9 +123,8 @@ class Renderer:
 
     def close(self) -> None:
         """Free the frame buffers."""
-        for buffer in self._buffers.values():
-            opengl.bind()
-            buffer.free()
+        for (context, _, _), buffer in self._buffers.items():
+            context.free(buffer)
         self._buffers.clear()
 
 

@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 import threading
+from collections import deque
 from functools import cache
 
 from tandem.bridge.contract import InvalidOption, MissingDependency
@@ -45,10 +46,32 @@ _PROBE = """<mujoco><visual>
 </visual></mujoco>"""
 
 
-class _Contexts(threading.local):
-    """The context of each thread, and the process that made the first one."""
+class Context:
+    """The context of one thread, and frame buffers that other threads want freed in it."""
 
-    current = None
+    def __init__(self) -> None:
+        self._made, self._unwanted = _new_context(), deque[mujoco.MjrContext]()
+
+    def enter(self) -> None:
+        """Make it current, and free what is not wanted any more. For its own thread only."""
+        self._made.make_current()
+        while self._unwanted:
+            self._unwanted.popleft().free()
+
+    def free(self, buffer: mujoco.MjrContext) -> None:
+        """Free a frame buffer that was made in it: now, or when its thread draws next.
+
+        Names in OpenGL are numbers of a context: freed in another one, they would be another renderer's.
+        """
+        self._unwanted.append(buffer)
+        if _contexts.current is self:
+            self.enter()
+
+
+class _Contexts(threading.local):
+    """The context of each thread."""
+
+    current: Context | None = None
 
 
 _contexts = _Contexts()
@@ -65,8 +88,8 @@ def _new_context() -> object:
     return context
 
 
-def bind() -> None:
-    """Make this thread's context current. It is made once; frame buffers are MuJoCo's own and share it.
+def bind() -> Context:
+    """Make this thread's context current. It is made once; frame buffers are MuJoCo's own and belong to it.
 
     Raises:
         MissingDependency: there is no such library; the message names the command that installs it.
@@ -80,11 +103,12 @@ def bind() -> None:
         )
     if _contexts.current is None:
         try:
-            _contexts.current = _new_context()
+            _contexts.current = Context()
         except Exception as reason:  # each backend raises classes of its own
             raise _missing(reason) from reason
         _process = os.getpid()
-    _contexts.current.make_current()
+    _contexts.current.enter()
+    return _contexts.current
 
 
 @cache

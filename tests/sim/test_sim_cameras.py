@@ -1,5 +1,7 @@
 """Declared intrinsics and mountings against what the pictures show, and pictures made only when somebody looks."""
 
+from threading import Event, Thread
+
 import mujoco
 import numpy as np
 import pytest
@@ -153,3 +155,29 @@ def test_an_unknown_camera_is_refused_with_those_that_exist(make_simulation):
         make_simulation(cameras=[CameraRequest("front", 0, 48)])
     with pytest.raises(InvalidSpec, match="differ"):
         make_simulation(cameras=[CameraRequest("front", 8, 8), CameraRequest("front", 9, 9)])
+
+
+def test_every_thread_sees_the_same_and_closing_harms_nobody(make_simulation):
+    """A frame buffer belongs to the context of a thread: another one would draw into its own, and free its own."""
+    mine, other, seen = make_simulation(), make_simulation(), {}
+    expected = {key: picture.copy() for key, picture in mine.reset(seed=4)[0].items() if "." in key}
+    drawn, closed = Event(), Event()
+
+    def elsewhere():
+        other.reset(seed=3)[0]["image.front"]
+        seen.update(mine.look().items())
+        drawn.set()
+        closed.wait()
+        other.reset(seed=4)
+        seen["after"] = other.look()["image.front"]
+
+    thread = Thread(target=elsewhere)
+    thread.start()
+    drawn.wait()
+    other.close()
+    for key, picture in expected.items():
+        assert np.array_equal(seen[key], picture), key
+        assert np.array_equal(mine.look()[key], picture), key
+    closed.set()
+    thread.join()
+    assert np.array_equal(seen["after"], expected["image.front"])
