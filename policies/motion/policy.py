@@ -119,6 +119,9 @@ class MotionPolicy:
                 self._motion, self._next = next(self._moves), 0
             except StopIteration:
                 return self._chunk(self._mover.command[None], time_s, "done", final=True)
+            except Exception:
+                self._moves = None  # a recipe that raised is over: asked once more, it would seem to have ended well
+                raise
         actions = self._motion.actions[self._next:][: min(self._motion.look or self.horizon, self.horizon)]
         return self._chunk(actions, time_s, self._motion.phase)
 

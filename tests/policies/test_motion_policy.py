@@ -103,6 +103,16 @@ def test_an_epoch_that_goes_back_begins_an_episode_of_which_nothing_is_known(mak
     assert not policy.memory.landmarks
 
 
+def test_who_failed_and_is_asked_again_tries_again_and_never_claims_to_be_done(make):
+    policy, body = make(between_m=lambda tool, time_s: 0.0)
+    assert _failure(policy, body, Subgoal("pick", {"object": "unicorn"})) is FailureCode.OBJECT_NOT_FOUND
+    for _ in range(2):
+        with pytest.raises(SkillFailed, match="OBJECT_NOT_FOUND"):
+            policy.infer(body.observe(), Subgoal("pick", {"object": "unicorn"}))
+    assert _failure(policy, body, PICK) is FailureCode.GRASP_FAILED
+    assert policy.infer(body.observe(), PICK).phase == "approach"
+
+
 class _PicksOnly(MotionPolicy):
     skills = {"pick": SKILLS["pick"]}
 
