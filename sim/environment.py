@@ -10,6 +10,7 @@ observation (as a plain dict, images read at once), the action and the world tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import gymnasium
@@ -95,7 +96,7 @@ class TaskEnvironment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._body = Simulation(
             task_named(task), load(robot), rates=Rates(physics_hz, control_hz),
             cameras=[_requested(camera) for camera in cameras], wish=Wish(difficulty, True, instruction),
-            disturbances=[disturbance_named(one) if isinstance(one, str) else one for one in disturbances],
+            disturbances=[_own(disturbance) for disturbance in disturbances],
         )
         self.observation_space = observation_space(self.body.spec)
         action = self.body.spec.action
@@ -161,6 +162,11 @@ def _requested(camera: Camera) -> CameraRequest:
     if not isinstance(camera, Sequence) or isinstance(camera, str) or len(camera) not in (3, 4):
         raise InvalidOption(f"camera {camera!r} is not (name, width, height) or (name, width, height, depth)")
     return CameraRequest(*camera)
+
+
+def _own(disturbance: str | Disturbance) -> Disturbance:
+    """One of this environment's own: Gymnasium hands the same value to all of a vector, and it has a state."""
+    return disturbance_named(disturbance) if isinstance(disturbance, str) else copy(disturbance)
 
 
 def _plain(observation: Observation) -> dict[str, np.ndarray]:

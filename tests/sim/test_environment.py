@@ -169,6 +169,25 @@ def test_options_that_mean_nothing_are_refused(options, error, told):
         TaskEnvironment(**options)
 
 
+@pytest.mark.parametrize("words", ["delayed:steps=3", "nudged"])
+def test_a_disturbance_given_as_a_value_is_each_environments_own(words):
+    def positions(count, disturbance):
+        envs = gymnasium.make_vec(
+            "tandem/PickPlace-v0", num_envs=count, vectorization_mode="sync", disturbances=[disturbance]
+        )
+        envs.reset(seed=7)
+        actions = np.tile(np.append(envs.envs[0].unwrapped.body.spec.home, 1.0), (count, 1))
+        seen = []
+        for _ in range(12):
+            actions[:, 0] += 0.02 * np.arange(1, count + 1)
+            seen.append(envs.step(actions)[0]["joint_position"][0].copy())
+        envs.close()
+        return np.array(seen)
+
+    alone = positions(1, words)
+    assert np.array_equal(positions(2, disturbance_named(words)), alone)
+
+
 def test_disturbances_and_cameras_may_be_given_as_values():
     env = TaskEnvironment(cameras=[CameraRequest("front", 16, 12)], disturbances=[disturbance_named("delayed")])
     assert set(env.reset(seed=0)[0]) >= {"image.front"}
