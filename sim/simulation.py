@@ -79,7 +79,8 @@ class Simulation:
         disturbances: Sequence[Disturbance] = (),
     ):
         self.task, self.robot, self.rates = task, robot, rates or Rates()
-        self._cameras, self._wish, self._disturbances = tuple(cameras), wish or Wish(), tuple(disturbances)
+        self._cameras, self._wish, self._own = tuple(cameras), wish or Wish(), tuple(disturbances)
+        self._disturbances = self._own
         self.spec = body_spec(robot, self.rates, self._cameras)
         self.on_event: Callable[[Event], None] = lambda event: None
         self._world: World | None = None
@@ -109,8 +110,7 @@ class Simulation:
         self._release()
         self._world, self._renderer = world, Renderer(world.model)
         self._truth.enter(world, challenge, self._renderer)
-        for disturbance, generator in zip(self._disturbances, troubles.spawn(len(self._disturbances)), strict=True):
-            disturbance.reset(generator, self._truth)
+        self._begin(self._own, troubles)
         return self._observe(), {"instruction": challenge.instruction, "seed": seed}
 
     def step(self, action: np.ndarray) -> tuple[LazyObservation, float, bool, bool, dict[str, Any]]:
@@ -191,11 +191,18 @@ class Simulation:
         return self._observe()
 
     def disturb(self, disturbances: Sequence[Disturbance], rng: np.random.Generator) -> LazyObservation:
-        """From now on these go wrong, and none of before, drawn from `rng`; the next reset draws them anew."""
-        self._disturbances = tuple(disturbances)
-        for disturbance, generator in zip(self._disturbances, rng.spawn(len(self._disturbances)), strict=True):
-            disturbance.reset(generator, self._truth)
+        """From now until the next reset these go wrong, and none of before, drawn from `rng`."""
+        for disturbance in reversed(self._disturbances):
+            disturbance.leave(self._truth)
+        self._truth.enter(self.world, self._truth.challenge, self._renderer)  # what was shown is shown otherwise now
+        self._begin(disturbances, rng)
         return self._observe()
+
+    def _begin(self, disturbances: Sequence[Disturbance], rng: np.random.Generator) -> None:
+        self._disturbances = ()  # none that has not begun: it could not be left
+        for disturbance, generator in zip(disturbances, rng.spawn(len(disturbances)), strict=True):
+            disturbance.reset(generator, self._truth)
+            self._disturbances += (disturbance,)
 
     def model_bytes(self) -> bytes:
         """The compiled model (MJB): with a state, all that is needed to go on elsewhere."""

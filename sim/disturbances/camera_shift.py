@@ -35,7 +35,8 @@ class CameraShift(Disturbance):
         """Move it. Raises `UnknownName` when the body has no such camera."""
         options, world = self.options, truth.world
         truth.camera_size(options.camera)
-        index = camera_id(world.model, options.camera)
+        index = self._index = camera_id(world.model, options.camera)
+        self._before = world.model.cam_pos[index].copy(), world.model.cam_quat[index].copy()
         self._shift = options.shift_m * _direction(rng)
         world.model.cam_pos[index] += self._shift
         quat = world.model.cam_quat[index].copy()
@@ -43,6 +44,12 @@ class CameraShift(Disturbance):
         world.model.cam_quat[index] = quat
         mujoco.mj_camlight(world.model, world.data)
         self._said = False
+
+    def leave(self, truth: Truth) -> None:
+        """Move it back."""
+        model = truth.world.model
+        model.cam_pos[self._index], model.cam_quat[self._index] = self._before
+        mujoco.mj_camlight(model, truth.world.data)
 
     def strike(self, truth: Truth) -> str | None:
         """Say so, once."""

@@ -53,7 +53,10 @@ class Disturbance:
         self.options = self.Options() if options is None else options
 
     def reset(self, rng: np.random.Generator, truth: Truth) -> None:
-        """A new episode begins in this world, at time 0; everything random comes from `rng`."""
+        """It begins to go wrong in this world, now; times are from now, and everything random comes from `rng`."""
+
+    def leave(self, truth: Truth) -> None:
+        """It goes wrong in this world no longer: undo what no state holds."""
 
     def strike(self, truth: Truth) -> str | None:
         """After a control step: change the world and say what happened, or None."""

@@ -34,7 +34,8 @@ class FrozenCamera(Disturbance):
         """Draw the time. Raises `UnknownName` when the body has no such camera."""
         options, self._kept = self.options, None
         truth.camera_size(options.camera)
-        self._window = Window(rng, options.earliest_s, options.latest_s, options.lasting_s)
+        now_s = float(truth.world.data.time)
+        self._window = Window(rng, now_s, options.earliest_s, options.latest_s, options.lasting_s)
 
     def strike(self, truth: Truth) -> str | None:
         """Take the picture that will be repeated, or let go of it."""

@@ -34,6 +34,7 @@ class Lighting(Disturbance):
     def reset(self, rng: np.random.Generator, truth: Truth) -> None:
         """Change the lights of this world."""
         options, model = self.options, truth.world.model
+        self._before = [light.copy() for light in _lights(model)]
         self._brightness = float(rng.choice([options.darker, options.brighter]))
         colour = self._brightness * (1 + rng.uniform(-options.tint, options.tint, 3))
         model.vis.headlight.ambient *= colour
@@ -47,7 +48,18 @@ class Lighting(Disturbance):
         mujoco.mj_camlight(model, truth.world.data)
         self._said = False
 
+    def leave(self, truth: Truth) -> None:
+        """As it was."""
+        for light, before in zip(_lights(truth.world.model), self._before, strict=True):
+            light[:] = before
+        mujoco.mj_camlight(truth.world.model, truth.world.data)
+
     def strike(self, truth: Truth) -> str | None:
         """Say so, once."""
         first, self._said = not self._said, True
         return f"the light is {self._brightness:g} times as bright, tinted, and from another side" if first else None
+
+
+def _lights(model: mujoco.MjModel) -> tuple[np.ndarray, ...]:
+    """What of a model is changed, to be written to."""
+    return model.vis.headlight.ambient, model.vis.headlight.diffuse, model.light_diffuse, model.light_dir

@@ -35,7 +35,8 @@ class Moved(Disturbance):
 
     def reset(self, rng: np.random.Generator, truth: Truth) -> None:
         """Draw the time."""
-        self._rng, self._due_s = rng, float(rng.uniform(self.options.earliest_s, self.options.latest_s))
+        wait_s = float(rng.uniform(self.options.earliest_s, self.options.latest_s))
+        self._rng, self._due_s = rng, float(truth.world.data.time) + wait_s
 
     def strike(self, truth: Truth) -> str | None:
         """Move it when it is time; later when nothing can be moved just now."""

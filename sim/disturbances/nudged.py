@@ -39,7 +39,7 @@ class Nudged(Disturbance):
         self._rng, self._truth, self._said = rng, truth, False
         robot = truth.world.robot
         self._low, self._high = np.asarray(robot.position_low), np.asarray(robot.position_high)
-        self._plan(0.0, rng.uniform(0.0, 1.0))
+        self._plan(float(truth.world.data.time), rng.uniform(0.0, 1.0))
 
     def strike(self, truth: Truth) -> str | None:
         """Say so, once."""

@@ -12,13 +12,14 @@ class Window:
 
     Args:
         rng: the random generator.
-        earliest_s: not before this time of the episode.
-        latest_s: not after this time.
+        now_s: time of the episode.
+        earliest_s: not before so much later.
+        latest_s: not after so much later.
         lasting_s: for so long.
     """
 
-    def __init__(self, rng: np.random.Generator, earliest_s: float, latest_s: float, lasting_s: float):
-        self._begin_s = float(rng.uniform(earliest_s, latest_s))
+    def __init__(self, rng: np.random.Generator, now_s: float, earliest_s: float, latest_s: float, lasting_s: float):
+        self._begin_s = now_s + float(rng.uniform(earliest_s, latest_s))
         self._end_s = self._begin_s + lasting_s
         self.open = False
 

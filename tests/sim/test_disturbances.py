@@ -311,6 +311,42 @@ def test_a_seed_determines_a_disturbance_again_in_the_same_body(disturbed, wande
         assert all(np.array_equal(seen[key], seen_again[key]) for key in seen)
 
 
+LATE = ("moved", "knocked", "frozen_camera", "black_camera", "camera_shift", "lighting", "nudged")
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_begins_in_the_middle_of_an_episode_goes_wrong_from_then_on(make_simulation, name):
+    """Also when the time at which it strikes has passed already, counted from the episode's begin."""
+    simulation, events = make_simulation(cameras=CAMERAS), []
+    simulation.on_event = events.append
+    simulation.reset(seed=3)
+    rest = np.append(simulation.spec.home, 1.0)
+    for _ in range(140):
+        simulation.step(rest)
+    begun_s = float(simulation.world.data.time)
+    simulation.disturb([disturbance_named(name)], np.random.default_rng(5))
+    for _ in range(80):
+        simulation.step(rest)
+    assert events
+    early_s = 0.0 if name in ("camera_shift", "lighting", "nudged") else 0.2
+    assert begun_s + early_s < events[0].time_s < begun_s + 3.1
+
+
+def test_what_goes_wrong_no_longer_leaves_no_trace(make_simulation):
+    wrong = ("camera_shift:shift_m=0.05", "lighting", "camera_shift", "black_camera:earliest_s=0,latest_s=0")
+    simulation = make_simulation(cameras=CAMERAS, disturbances=[disturbance_named(name) for name in wrong])
+    plain = make_simulation(cameras=CAMERAS)
+    expected, first = plain.reset(seed=3)[0]["image.front"].copy(), simulation.reset(seed=3)[0]["image.front"].copy()
+    point, rng = plain.truth().visible_point("red bin"), np.random.default_rng(0)
+    assert simulation.truth().visible_point("red bin") != point
+    assert not np.array_equal(first, expected)
+    assert np.array_equal(simulation.disturb([], rng)["image.front"], expected)
+    assert simulation.truth().visible_point("red bin") == point
+    lit = [simulation.disturb([disturbance_named("lighting")], np.random.default_rng(1))["image.front"] for _ in "12"]
+    assert np.array_equal(*lit), "the light is another one, not another one of another one"
+    assert np.array_equal(simulation.reset(seed=3)[0]["image.front"], first), "a reset is as it was told when made"
+
+
 def test_words_become_disturbances():
     for name, kind in DISTURBANCES.items():
         assert isinstance(disturbance_named(name), kind)
