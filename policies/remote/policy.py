@@ -157,10 +157,15 @@ class RemotePolicy:
         self._request += 1
         end_s = time_s + len(actions) * self.spec.dt_s - self._start_s
         over = self.told.tandem is None and self.done_s is not None and end_s >= self.done_s
+        final = reply.about.get("final") is True and self._is_whole(reply)
         return ActionChunk(
-            actions, self.spec.dt_s, time_s, self._epoch, self._request - 1,
-            final=over or reply.about.get("final") is True, phase=str(reply.about.get("phase", "remote"))[:40],
+            actions, self.spec.dt_s, time_s, self._epoch, self._request - 1, final=over or final,
+            phase=str(reply.about.get("phase", "remote"))[:40],
         )
+
+    def _is_whole(self, reply: Reply) -> bool:
+        """Whether all of a chunk is carried out: the subgoal ends with its last action, not with one before."""
+        return self.keymap.use is None or len(reply.actions[self.keymap.action[0].theirs]) <= self.keymap.use
 
 
 def _failure(refused: ServerRefused) -> SkillFailed:

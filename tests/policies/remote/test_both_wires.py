@@ -256,6 +256,14 @@ def test_chunks_of_one_length(wire, ours, client, spec, observation):
     assert (len(short), short.final) == (2, False)
 
 
+def test_a_chunk_of_which_only_a_part_is_carried_out_ends_nothing(wire, ours, client, spec, observation):
+    whole = DummyPolicy(spec, chunks=1, horizon=30)
+    policy = client(wire, ours(wire, policy=whole, map="droid").port, map="droid")  # 8 of 22 are carried out
+    chunk = policy.infer(observation, HOME)
+    assert np.abs(chunk.actions[-1, :3] - spec.home).max() > 1e-3
+    assert not chunk.final
+
+
 def test_what_cannot_be_served_is_refused_at_the_start(wire, ours):
     with pytest.raises(InvalidOption, match="tool"):
         ours(wire, map="libero")
