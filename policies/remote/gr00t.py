@@ -1,7 +1,8 @@
 """A GR00T policy server over ZeroMQ (N1.5, N1.6, N1.7), REQ towards its REP.
 
 What the stock client lacks: timeouts that are set on the socket, and a socket made anew after one, because a REQ that
-waits for an answer can send nothing else. An answer that comes later meets a closed socket.
+waits for an answer can send nothing else. An answer that comes later meets a closed socket. And ZeroMQ connects again
+by itself, to whoever answers at that address now: here a connection that has ended is at an end.
 Source: gr00t/policy/server_client.py and gr00t/eval/service.py of NVIDIA's Isaac-GR00T.
 """
 
@@ -33,6 +34,7 @@ class Gr00tLink:
     def __init__(self, address: str, keymap: KeyMap, *, timeout_s: float = 10.0, token: str | None = None):
         self.address, self._keymap, self._timeout_s, self._token = address, keymap, timeout_s, token
         self._socket: zmq.Socket | None = None
+        self._endings: zmq.Socket | None = None  # tells when its connection has ended
         self._flat = False
         self._tandem: Any = None
 
@@ -72,8 +74,12 @@ class Gr00tLink:
     def drop(self) -> None:
         """See `Link`."""
         socket, self._socket = self._socket, None
+        endings, self._endings = self._endings, None
         if socket is not None:
+            socket.disable_monitor()
             socket.close(linger=0)
+        if endings is not None:
+            endings.close(linger=0)
 
     def _keys(self) -> tuple[Told, bool]:
         """The keys that the server tells, and whether it wants the flat form. Some forks tell none."""
@@ -91,8 +97,10 @@ class Gr00tLink:
         frame = encode(request, Encoding.GR00T)
         try:
             socket = self._open()
+            self._require_same(endpoint)
             socket.send(frame)
             answer = socket.recv()
+            self._require_same(endpoint)
         except zmq.ZMQError as reason:
             self.drop()
             why = f"no answer within {self._timeout_s:g} s" if isinstance(reason, zmq.Again) else str(reason)
@@ -101,6 +109,15 @@ class Gr00tLink:
             self.drop()
             raise
         return self._read(answer)
+
+    def _require_same(self, endpoint: str) -> None:
+        """Whoever answers must be the one that was greeted: a server that was started again remembers no episode."""
+        ended = False
+        while self._endings.poll(0):
+            self._endings.recv_multipart()
+            ended = True
+        if ended and endpoint != "ping":  # until then nobody was greeted: a server may still be starting
+            raise ServerUnresponsive(f"{self.address}, {endpoint}: the connection ended; connecting anew")
 
     def _read(self, answer: bytes) -> Any:
         if answer == b"ERROR":
@@ -119,7 +136,7 @@ class Gr00tLink:
             socket = zmq.Context.instance().socket(zmq.REQ)
             socket.linger, socket.maxmsgsize = 0, MAX_FRAME
             socket.rcvtimeo = socket.sndtimeo = round(self._timeout_s * 1000)
-            self._socket = socket
+            self._socket, self._endings = socket, socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
             socket.connect(self.address)
         return self._socket
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -82,16 +83,25 @@ class FalseGr00t:
 
     Args:
         answer: request to the answer; bytes are sent as they are, None is sent as nil.
+        port: that another one has left; 0 takes one that is free.
 
     Attributes:
         requests: what came.
     """
 
-    def __init__(self, answer: Callable[[dict], Any]):
+    def __init__(self, answer: Callable[[dict], Any], port: int = 0):
         self._answer, self.requests, self._running = answer, [], True
         self._socket = zmq.Context.instance().socket(zmq.REP)
         self._socket.linger = 0
-        self.port = self._socket.bind_to_random_port("tcp://127.0.0.1")
+        self._bind(port)
+        self.port = int(self._socket.last_endpoint.rsplit(b":", 1)[1])
+
+    def _bind(self, port: int) -> None:
+        for _ in range(100):  # whoever had it may still be leaving
+            with contextlib.suppress(zmq.ZMQError):
+                self._socket.bind(f"tcp://127.0.0.1:{port}")
+                return
+            time.sleep(0.02)
 
     def run(self) -> None:
         while self._running:
@@ -110,7 +120,7 @@ class FalseGr00t:
 @pytest.fixture
 def false_gr00t() -> Iterator[Callable[[Callable], FalseGr00t]]:
     with contextlib.ExitStack() as stack:
-        yield lambda answer: stack.enter_context(running(FalseGr00t(answer)))
+        yield lambda answer, **how: stack.enter_context(running(FalseGr00t(answer, **how)))
 
 
 class FalseWebsocket:

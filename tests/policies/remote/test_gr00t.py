@@ -165,6 +165,36 @@ def test_a_late_answer_of_a_stock_server_is_never_executed(false_gr00t, client, 
     assert np.allclose(policy.infer(observation, HOME).actions[:, :3], 0.3)
 
 
+def test_a_stock_server_that_is_started_again_is_greeted_before_it_drives(false_gr00t, client, observation):
+    first = false_gr00t(stock([chunk(0.4), {}]))
+    policy = client("gr00t", first.port, map="gr00t")
+    policy.infer(observation, HOME)
+    first.stop()
+    second = false_gr00t(stock([chunk(0.3), {}]), port=first.port)
+    time.sleep(0.5)  # ZeroMQ has connected again by itself
+    assert failure(policy, observation).code is FailureCode.TIMEOUT
+    assert not second.requests
+    assert np.allclose(policy.infer(observation, HOME).actions[:, :3], 0.3)
+    assert [request["endpoint"] for request in second.requests] == [
+        "ping", "get_modality_config", "reset", "get_action"]
+
+
+def test_a_server_that_changes_while_it_is_asked_is_not_used(false_gr00t, client, observation):
+    first = false_gr00t(stock([chunk(0.4), {}]))
+    policy = client("gr00t", first.port, map="gr00t", timeout_s=3.0)
+    policy.infer(observation, HOME)
+    send = policy.link._socket.send
+
+    def late(frame):
+        first.stop()
+        false_gr00t(stock([chunk(0.3), {}]), port=first.port)
+        time.sleep(0.5)
+        return send(frame)
+
+    policy.link._socket.__dict__["send"] = late
+    assert failure(policy, observation).code is FailureCode.TIMEOUT
+
+
 def test_an_echo_of_something_else_is_not_used(false_gr00t, client, spec, observation):
     from tandem.policies.remote import key_map
     from tandem.policies.remote.mapping import fingerprint
