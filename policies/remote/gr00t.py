@@ -134,7 +134,7 @@ class Gr00tLink:
     def _open(self) -> zmq.Socket:
         if self._socket is None:
             socket = zmq.Context.instance().socket(zmq.REQ)
-            socket.linger, socket.maxmsgsize = 0, MAX_FRAME
+            socket.linger, socket.maxmsgsize, socket.ipv6 = 0, MAX_FRAME, "[" in self.address
             socket.rcvtimeo = socket.sndtimeo = round(self._timeout_s * 1000)
             self._socket, self._endings = socket, socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
             socket.connect(self.address)

@@ -10,7 +10,7 @@ import zmq
 
 from tandem.bridge.conformance import DummyPolicy
 from tandem.bridge.contract import FailureCode, SkillFailed, SpecMismatch, Subgoal
-from tandem.policies.remote import ServerRefused, ServerUnresponsive, Undecodable
+from tandem.policies.remote import ServerRefused, ServerUnresponsive, Undecodable, remote_policy
 from tandem.policies.remote.arrays import Encoding, decode, encode
 from tandem.policies.remote.service import same_token
 
@@ -193,6 +193,13 @@ def test_a_server_that_changes_while_it_is_asked_is_not_used(false_gr00t, client
 
     policy.link._socket.__dict__["send"] = late
     assert failure(policy, observation).code is FailureCode.TIMEOUT
+
+
+def test_an_address_of_the_sixth_version_is_reached(ours, spec, observation):
+    server = ours("gr00t", host="::1")
+    policy = remote_policy(f"gr00t:tcp://[::1]:{server.port}#tandem", spec, timeout_s=2.0)
+    assert len(policy.infer(observation, HOME)) == 4
+    policy.close()
 
 
 def test_an_echo_of_something_else_is_not_used(false_gr00t, client, spec, observation):
