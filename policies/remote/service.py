@@ -1,7 +1,8 @@
 """A policy of Tandem as a server sees it: a question in, actions by the client's keys out. It knows no wire.
 
 One policy serves one client at a time; when another one asks, or an epoch begins, the policy is reset first, so that no
-memory of one client's episode moves another's arm.
+memory of one client's episode moves another's arm. Clients of others have no word for a subgoal that ends (openpi's
+wire has none at all): where what they ask for is another one, a subgoal begins.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tandem.bridge.contract import (
     Policy,
     SkillFailed,
     SpecMismatch,
+    Subgoal,
     TandemError,
     UnknownName,
 )
@@ -77,6 +79,7 @@ class Service:
         self._policy, self._tool_pose, self._skill = policy, tool_pose, skill
         self._lock, self._begun = threading.Lock(), time.monotonic()
         self._whose: tuple[Hashable, int | None] = None, None
+        self._wanted: Subgoal | None = None
         self._resets = 0
 
     def about(self) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class Service:
         Args:
             client: whose; anything that tells connections apart.
             question: what came.
-            epoch: of the client; another than before resets the policy. Echoed.
+            epoch: of the client; another than before resets the policy, as does another subgoal. Echoed.
             request_id: echoed.
             subgoal: `Subgoal.to_dict` if the client sends one; else the words are read.
 
@@ -115,6 +118,8 @@ class Service:
         with self._lock:
             if self._whose != (client, epoch):
                 self._begin(client, epoch)
+            if wanted != self._wanted:
+                self._change(wanted)
             chunk = self._fitted(self._policy.infer(observation, wanted), observation)
         vectors = from_body(self.keymap, self.spec, chunk.actions, observation)
         about = {"session": self.session, "epoch": epoch, "request_id": request_id, "final": chunk.final,
@@ -129,7 +134,14 @@ class Service:
             self._policy.reset(0)
         self._resets += 1
         self._policy.reset(self._resets)
-        self._whose = client, epoch
+        self._whose, self._wanted = (client, epoch), None
+
+    def _change(self, wanted: Subgoal) -> None:
+        """Another subgoal of the same episode, perhaps without a word about it; the first one has been begun."""
+        if self._wanted is not None:
+            self._resets += 1
+            self._policy.reset(self._resets)
+        self._wanted = wanted
 
     def _fitted(self, chunk: ActionChunk, observation: Observation) -> ActionChunk:
         """The chunk at the rate and in the length that were promised. One that is cut does not end its subgoal."""

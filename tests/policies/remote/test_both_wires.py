@@ -87,6 +87,14 @@ def test_the_policy_is_told_of_another_episode_by_an_epoch_that_goes_back(wire, 
     assert [0 in resets for resets in told] == [True, False, False, True, False]
 
 
+def test_another_subgoal_without_a_word_of_reset_is_begun_anew(wire, ours, client, spec, observation):
+    served = Watched(spec, chunks=2)
+    policy = client(wire, ours(wire, policy=served).port)
+    finals = [policy.infer(observation, subgoal).final for subgoal in (PICK, HOME, HOME, PICK)]
+    assert finals == [False, False, True, False]  # each of its own two chunks
+    assert served.resets[-3:] == [1, 2, 3]  # and of one episode, whose memory stays
+
+
 def test_two_clients_never_share_a_memory(wire, ours, client, spec, observation):
     served = Watched(spec, chunks=2)
     port = ours(wire, policy=served).port
