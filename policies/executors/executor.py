@@ -85,6 +85,9 @@ class Executor:
         self._latencies: deque[float] = deque(maxlen=_REMEMBERED)
         self._last: np.ndarray | None = None  # the command that is held when nothing lies ahead
         self._now_s = -math.inf
+        self._chunk: ActionChunk | None = None  # the newest that was joined
+        self._ahead = np.empty((0, spec.action.size))  # (k, d) actions still to be put out
+        self._since = 0  # actions put out since the newest thought began
         self.reset(0)
 
     def reset(self, epoch: int) -> None:
@@ -101,11 +104,9 @@ class Executor:
             self.policy.listen(tell)
 
     def _forget(self) -> None:
+        self._since = 0 if self._thinker.busy else self._behind()  # of a chunk that nobody hears, none is
         self._thinker.forget()
-        self._ahead = np.empty((0, self.spec.action.size))  # (k, d) actions still to be put out
-        self._chunk: ActionChunk | None = None  # the newest that was joined
-        self._fresh = False
-        self._since = 0  # actions put out since the newest thought began
+        self._ahead, self._chunk, self._fresh = self._ahead[:0], None, False
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """The action for this control step, a chunk of one.

@@ -69,8 +69,9 @@ class Timestamped(Executor):
 
     def _behind(self) -> int:
         """None of a chunk that was over on arrival, else all whose time has passed."""
-        used = self._chunk is not None and self._first < len(self._chunk)
-        return self._next() if used else 0
+        if self._chunk is None:
+            return super()._behind()
+        return self._next() if self._first < len(self._chunk) else 0
 
     def _join(self, chunk: ActionChunk, time_s: float) -> np.ndarray:
         self._first = min(max(0, self._index(chunk, time_s)), len(chunk))

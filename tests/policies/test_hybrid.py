@@ -181,6 +181,34 @@ def test_it_tells_the_one_who_drives_what_was_carried_out():
     assert Told.told == [3]
 
 
+@pytest.mark.parametrize("name", ["open_loop:horizon=4", "async", "ensemble", "timestamped"])
+def test_in_an_executor_who_takes_over_is_told_what_was_commanded_last(name):
+    class Closes(Learned):
+        def infer(self, observation, subgoal):
+            chunk = super().infer(observation, subgoal)
+            hand = np.ones(len(chunk)) if self._calls < 5 else np.linspace(0.8, 0.0, len(chunk))
+            return dataclasses.replace(chunk, actions=np.column_stack([chunk.actions[:, :-1], hand]))
+
+    class TakesOver(DummyPolicy):
+        told = None
+
+        def take_over(self, command):
+            self.told = command
+
+    second = TakesOver(SPEC)
+    executor = executor_named(name).around(HybridPolicy(Closes(), second), SPEC)
+    body, last = DummyBody(SPEC), None
+    observation, _ = body.reset(seed=1)
+    executor.reset(1)
+    while last is None or not last.final:
+        last = executor.infer(observation, PICK)
+        observation, *_ = body.step(last.actions[0])
+    assert last.actions[0, -1] < 0.5
+    executor.reset(2)
+    executor.infer(observation, HOME)  # which the first does not offer
+    assert np.array_equal(second.told, last.actions[0])
+
+
 def test_an_old_chunk_stays_an_old_chunk():
     class Late(DummyPolicy):
         def infer(self, observation, subgoal):
