@@ -64,7 +64,7 @@ class LearnedPolicy:
     Attributes:
         skills: those that it was taught, and `home`.
         observes: what it reads of an observation.
-        confidence: of its last chunk, 0..1.
+        confidence: of its last chunk, 0..1; 1 where the network has no part in it.
         draw: which of the chunks that its network drew was its last.
         reflex: its last chunk was to rise, to open the hand or to return to the ready posture, not the network's.
 
@@ -143,6 +143,8 @@ class LearnedPolicy:
             self._recovery.begin(subgoal.skill, now_s)
         piece, phase = self._known_way(subgoal.skill, q, opening, now_s)
         self.reflex = len(piece) > 0 or subgoal.skill == HOME
+        if self.reflex:
+            self.confidence = 1.0  # the network's last doubt may be of another subgoal
         if len(piece):
             return self._chunk(piece, observation, phase=phase)
         if subgoal.skill == HOME:

@@ -83,6 +83,16 @@ def test_it_looks_again_after_a_few_actions_and_ends_with_the_subgoal(scripted, 
     assert len(scripted(remaining=0.0)[0].infer(observation, PICK)) == 1
 
 
+def test_a_doubt_of_the_network_is_not_one_about_a_known_way(scripted, spec, seen, observation):
+    policy, _ = scripted()
+    policy.infer(observation, PICK)
+    assert policy.confidence == 0.25
+    for epoch, subgoal, opening in ((1, PICK, 0.5), (2, HOME, 1.0)):  # opens the hand; goes home
+        policy.reset(epoch)
+        policy.infer(seen(spec, Arm(spec), opening=opening), subgoal)
+        assert (policy.reflex, policy.confidence) == (True, 1.0)
+
+
 @pytest.mark.parametrize(("subgoal", "code"), [(PICK, FailureCode.GRASP_FAILED), (PLACE, FailureCode.OBJECT_LOST)])
 def test_fingers_that_met_hold_nothing(scripted, spec, seen, subgoal, code):
     policy, empty = scripted()[0], seen(spec, Arm(spec), opening=0.01)
