@@ -93,14 +93,12 @@ class Cache:
 
     def __init__(self, folder: Path, windows: Sequence[Window], skill: str = "pick"):
         self._folder, self._windows, self._skill = folder, tuple(windows), skill
-        plain = json.dumps([FORMAT, [window.to_dict() for window in windows]], sort_keys=True)
-        self._what = hashlib.sha256(plain.encode()).hexdigest()[:12]
         folder.mkdir(parents=True, exist_ok=True)
 
     def fill(self, sources: Iterable[Source], say: Callable[[str], None] = lambda words: None) -> Iterator[Cached]:
         """Each episode that holds a lesson, decoded if it is not there yet."""
         for source in sources:
-            place = self._folder / f"{source.digest[:16]}-{self._what}"
+            place = self._place(source)
             if not place.is_dir():
                 with self._alone():
                     if not place.is_dir():
@@ -108,6 +106,13 @@ class Cache:
                         self._write(place, source)
             if len(cached := read(place)):
                 yield cached
+
+    def _place(self, source: Source) -> Path:
+        """Its folder, there or not: by all that what is cached of it depends on."""
+        what = [FORMAT, [window.to_dict() for window in self._windows]]
+        told = what if source.episode is None else [*what, self._skill]
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return self._folder / f"{source.digest[:16]}-{digest[:12]}"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -137,13 +142,19 @@ def sources_of(path: Path) -> list[Source]:
     Raises `UnusableDataset` when there is none.
     """
     if path.is_dir() and (path / "meta" / "info.json").is_file():
-        told = hashlib.sha256((path / "meta" / "info.json").read_bytes()).hexdigest()
+        told = _digest_of_all(path)
         numbers = range(len(open_dataset(path)))
         return [Source(path, k, hashlib.sha256(f"{told} {k}".encode()).hexdigest()) for k in numbers]
     logs = [path] if path.is_file() else sorted(log for log in path.rglob("*.mcap") if "unfinished" not in log.parts)
     if not logs:
         raise UnusableDataset(f"{path} holds no episode logs (*.mcap) and no dataset: name a folder of collect.py")
     return [Source(log, None, digest_of(digests([log]))) for log in logs]
+
+
+def _digest_of_all(folder: Path) -> str:
+    """Of every file in a folder: numbers and films may change where what describes them stays the same."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return digest_of({file.relative_to(folder).as_posix(): digest_of(digests([file])) for file in files})
 
 
 def read(place: Path) -> Cached:

@@ -11,6 +11,7 @@ from evaluating.onlooker import Onlooker
 from safetensors.torch import load_file
 
 from tandem.bridge.contract import CameraPoint, ModelUnusable, Subgoal, UnusableDataset
+from tandem.bridge.datasets import export_logs
 from tandem.bridge.log import Recorder
 from tandem.policies.learned import load_policy, senses
 from tandem.policies.learned.architectures import network_for
@@ -89,6 +90,19 @@ def test_frames_are_decoded_once_and_a_stopped_cache_goes_on(log, tmp_path):
     (tmp_path / "cache" / "abandoned.part").mkdir()
     list(Cache(tmp_path / "cache", WINDOWS[:1]).fill(sources_of(log), told.append))
     assert len(told) == 2  # other windows are other frames
+
+
+def test_of_a_dataset_nothing_stale_is_read(log, tmp_path):
+    data = tmp_path / "data"
+    export_logs([log], data)
+    shown = [next(Cache(tmp_path / "cache", WINDOWS, skill).fill(sources_of(data))) for skill in ("pick", "place")]
+    assert [one.skills for one in shown] == [("pick",), ("place",)]
+    digests = {sources_of(data)[0].digest}
+    changed = [*data.glob("data/**/*.parquet"), *data.glob("videos/**/*.mp4")]
+    for file in changed:  # such as other films of as many frames: what describes them stays the same
+        file.write_bytes(file.read_bytes() + b" ")
+        digests.add(sources_of(data)[0].digest)
+    assert len(digests) == 1 + len(changed) == 4
 
 
 def test_lessons_point_where_the_demonstrator_went(log, tmp_path):
