@@ -26,6 +26,7 @@ from tandem.policies.learned.training import checkpoint
 from tandem.policies.learned.training.curves import Curves
 from tandem.policies.learned.training.feed import Feed
 from tandem.policies.learned.training.lessons import Augment, Lessons
+from tandem.policies.learned.training.undivided import undivided
 
 POLICY, MANIFEST = "policy", "manifest.json"
 
@@ -159,9 +160,10 @@ class Training:
             loss, figures = self._learner(lesson.to(self._accelerator.device), generator)
         self._accelerator.backward(loss)
         norm = self._accelerator.clip_grad_norm_(self._network.parameters(), 1.0)
-        self._optimiser.step()
-        self._follow()
-        self.step += 1
+        with undivided():
+            self._optimiser.step()
+            self._follow()
+            self.step += 1
         return {"loss": float(loss.detach()), **{name: float(value) for name, value in figures.items()},
                 "norm": float(norm), "rate": self._schedule.rate * share}
 

@@ -27,6 +27,7 @@ from tandem.policies.learned.training import checkpoint
 from tandem.policies.learned.training.curves import Curves
 from tandem.policies.learned.training.feed import Feed
 from tandem.policies.learned.training.loop import Schedule
+from tandem.policies.learned.training.undivided import undivided
 from tandem.policies.remote.mapping import KeyMap, fingerprint
 from tandem.policies.vla.adapter import WEIGHTS, About, finish, places
 from tandem.policies.vla.load import Loaded
@@ -178,8 +179,9 @@ class Training:
             total += float(loss.detach())
         self._share()
         norm = nn.utils.clip_grad_norm_(self._named.values(), 1.0)
-        self._optimiser.step()
-        self.step += 1
+        with undivided():
+            self._optimiser.step()
+            self.step += 1
         return {"loss": total, "norm": float(norm), "rate": rate}
 
     def _share(self) -> None:

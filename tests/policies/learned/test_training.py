@@ -1,5 +1,6 @@
 """Learning: what a lesson is, that nothing is decoded twice, and that going on is going on to the bit."""
 
+import signal
 import threading
 from dataclasses import replace
 
@@ -195,6 +196,26 @@ def test_going_on_is_the_same_to_the_bit(lessons, tmp_path):
     losses = [[line for line in text.splitlines() if ",loss," in line] for text in written]
     assert losses[0] == losses[1]
     assert (tmp_path / "whole" / "curves.png").stat().st_size > 1000
+
+
+def test_a_step_is_not_torn_in_two(lessons, tmp_path):
+    training(lessons, tmp_path / "whole").run()
+    stopped = training(lessons, tmp_path / "parts")
+    take = stopped._optimiser.step
+
+    def taken():
+        take()
+        if stopped.step == 1:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C when the weights have moved, and nothing else yet
+
+    stopped._optimiser.step = taken
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run()
+    assert stopped.step == 2
+    training(lessons, tmp_path / "parts").run()
+    saved = [load_file(tmp_path / name / checkpoint.FILE) for name in ("whole", "parts")]
+    assert all(torch.equal(saved[0][name], saved[1][name]) for name in saved[0])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_it_learns_and_what_it_stores_drives(lessons, tmp_path, spec_of, seen):

@@ -1,6 +1,7 @@
 """Adapters: they alone are trained, they learn, go on exactly, and act once loaded as before; what is refused."""
 
 import json
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -123,15 +124,25 @@ def test_the_loss_is_that_of_transformers(training):
         torch.testing.assert_close(one.loss(batch), theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_it_goes_on_to_the_bit(training, tmp_path):
+@pytest.mark.parametrize("within", [False, True], ids=["between steps", "within a step"])
+def test_it_goes_on_to_the_bit(within, training, tmp_path):
     through = training("through", steps=6, lora=Lora(rank=4, alpha=8.0, dropout=0.1), parts=2)
     through.run()
     part = training("part", steps=6, lora=Lora(rank=4, alpha=8.0, dropout=0.1), parts=2)
+
+    take = part._optimiser.step
 
     def stop(step, figures):
         if step == 3:
             raise KeyboardInterrupt
 
+    def taken():
+        take()
+        if part.step == 2:
+            signal.raise_signal(signal.SIGINT)  # the weights have moved, and nothing else yet
+
+    if within:
+        part._optimiser.step = taken
     with pytest.raises(KeyboardInterrupt):
         part.run(stop)
     rest = training("part", steps=6, lora=Lora(rank=4, alpha=8.0, dropout=0.1), parts=2)
