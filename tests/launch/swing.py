@@ -25,7 +25,7 @@ PICK = Subgoal("pick", {"object": "red cube"})
 STEPS = 12
 
 
-def record(path: Path) -> Path:
+def record(path: Path, measured: bool | None = True) -> Path:
     spec, rng = body_spec(load("panda"), Rates(), DEFAULT_CAMERAS), np.random.default_rng(0)
 
     def observe(step):
@@ -36,7 +36,7 @@ def record(path: Path) -> Path:
             "tool_pose": np.array([0.4, 0, 0.3, 0, 1, 0, 0]), "time": np.array([step * spec.dt_s]), **pictures,
         }
 
-    attempt = Attempt(PICK, True, Verdict(Outcome.SUCCESS, "held"), True, None, "", 0.0, 0.5)
+    attempt = Attempt(PICK, True, Verdict(Outcome.SUCCESS, "held"), measured, None, "", 0.0, 0.5)
     with Recorder(path) as recorder:
         now = observe(0)
         recorder.on_episode_start(EpisodeStart("pick up the red cube", spec, now, {"seed": 0}))

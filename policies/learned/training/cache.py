@@ -27,7 +27,7 @@ from tandem.policies.learned.eyes import Eyes, Window
 from tandem.policies.learned.training.episodes import Episode, Shown, Stretch, read_log, read_trajectory
 from tandem.policies.motion.kinematics import Arm
 
-FORMAT = 2
+FORMAT = 3
 _NUMBERS = ("actions", "tools", "q", "opening", "tool", "aim", "step", "stretch", "ends")
 
 

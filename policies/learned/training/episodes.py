@@ -1,7 +1,7 @@
 """What there is to learn from in an episode: pictures, what was measured with each, and what the demonstrator wanted.
 
 A stretch is one subgoal from its first try to the end of the one that succeeded, failed tries and what was done about
-them included. A subgoal that never succeeded is no lesson.
+them included. A subgoal that never succeeded is no lesson, nor is one that was believed done and measured not to be.
 """
 
 from __future__ import annotations
@@ -89,8 +89,9 @@ def _stretches(log: LogReader, steps: list[LoggedStep]) -> Iterator[Stretch]:
     tries: list[tuple[Subgoal, bool]] = []
     for event in log.events():
         if event.kind is EventKind.SUBGOAL_END:
-            done = event.data["claimed"] and event.data["failure"] is None  # not what only chance has done
-            tries.append((Subgoal.from_dict(event.data["subgoal"]), done))
+            told = event.data
+            done = told["claimed"] and told["failure"] is None  # not what only chance has done
+            tries.append((Subgoal.from_dict(told["subgoal"]), done and told["measured"] is not False))
     rows: dict[int, list[int]] = {}
     for step in steps:
         if step.phase != LEARNER:

@@ -12,7 +12,8 @@ from tandem.policies.learned.eyes import About, Window
 from tandem.policies.learned.layouts import Layout
 from tandem.policies.learned.manifest import STATE_EXTRA, Body, Manifest, Scale
 
-sys.path.insert(0, str(Path(__file__).parent))  # references of what networks compute are modules of these tests
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "launch")]  # references of networks, and the maker of a small log
 
 WINDOWS = (
     Window("front", About.ALL, 40, 30), Window("front", About.POINT, 32, 32, 0.004),

@@ -10,6 +10,7 @@ import torch
 from composition import Rig, System
 from evaluating.onlooker import Onlooker
 from safetensors.torch import load_file
+from swing import record
 
 from tandem.bridge.contract import CameraPoint, ModelUnusable, Subgoal, UnusableDataset
 from tandem.bridge.datasets import export_logs
@@ -78,6 +79,12 @@ def test_a_log_holds_its_stretches_pictures_and_wishes(log):
     steps = [step for step, pictures in shown if set(pictures) == {"front", "wrist"}]
     assert steps[:3] == [0, 10, 20]
     assert len(steps) >= len(episode.actions) // 10
+
+
+@pytest.mark.parametrize(("measured", "lessons"), [(True, 1), (None, 1), (False, 0)])
+def test_what_was_measured_not_to_be_done_is_no_lesson(measured, lessons, tmp_path):
+    episode, _ = read_log(record(tmp_path / "swing.mcap", measured))  # the verifier saw it done
+    assert len(episode.stretches) == lessons
 
 
 def test_frames_are_decoded_once_and_a_stopped_cache_goes_on(log, tmp_path):
