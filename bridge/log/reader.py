@@ -22,6 +22,8 @@ from tandem.bridge.log.pictures import decode_depth, decode_image
 from tandem.bridge.log.source import Logged, damage_named
 from tandem.bridge.log.values import LoggedStep, Measurement, Picture
 
+_PARTS_OF_A_STEP = 3  # its action, its command, its measurement: messages of their own, with the step's index
+
 
 class LogReader:
     """One episode log.
@@ -94,13 +96,14 @@ class LogReader:
         yield from self._json(topics.PLAN) if topics.PLAN in self.channels else ()
 
     def steps(self) -> Iterator[LoggedStep]:
-        """The control steps, in order. A step that the cut split is left out."""
+        """The control steps, in order. A step of which a cut or a damaged place has taken a part is left out."""
         parts: dict[str, tuple[float, Any]] = {}
+        index = None
         for logged, message in self._messages(topics.ACTION, topics.COMMAND, topics.MEASURED):
-            if logged.topic == topics.ACTION:
-                parts.clear()
+            if message.index != index:
+                parts, index = {}, message.index
             parts[logged.topic] = (logged.time_s, message)
-            if logged.topic == topics.MEASURED and message.index >= 0:
+            if len(parts) == _PARTS_OF_A_STEP:
                 yield decode.step(parts)
 
     def states(self, signature: int | None = None) -> tuple[np.ndarray, np.ndarray]:

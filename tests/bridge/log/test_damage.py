@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,28 @@ def test_a_chunk_with_a_wrong_checksum_is_named_and_the_rest_is_read(tmp_path, w
     assert len(rows) == STEPS + 1 - damage.lost["/sim/state"]
     assert damage.from_s <= DT * (set(range(STEPS + 1)) - set(rows.tolist())).pop() <= damage.to_s
     assert log.result is not None
+
+
+def test_a_step_of_which_a_part_is_lost_is_left_out_and_never_made_of_two(tmp_path, whole, monkeypatch):
+    log = opened(tmp_path, whole[0])
+    told = {step.index: vars(step) for step in log.steps()}
+    monkeypatch.setattr("tandem.bridge.log.rescue.CHUNK_BYTES", 1)  # a chunk for each message or two
+    rescue(tmp_path / "e.mcap", tmp_path / "fine.mcap")
+    data = (tmp_path / "fine.mcap").read_bytes()
+    chunks = blocks(data, tmp_path, CHUNK)
+    first, lost = len(chunks) // 2, 12
+    for begin in range(first, first + lost):
+        damaged = bytearray(data)
+        for chunk in chunks[begin : begin + lost]:
+            damaged[chunk.end - 5] ^= 0xFF
+        log = opened(tmp_path, damaged)
+        steps, complete = list(log.steps()), min(log.channels[topic] for topic in ("/action", "/command"))
+        assert STEPS - lost < len(steps) <= complete < STEPS
+        assert all(left.index < right.index for left, right in pairwise(steps))
+        for step in steps:
+            assert step.measured.index == step.index
+            np.testing.assert_array_equal(step.action, told[step.index]["action"])
+            np.testing.assert_array_equal(step.command, told[step.index]["command"])
 
 
 def test_a_gap_is_not_forgotten_when_the_rest_is_put_into_a_new_file(tmp_path, whole):
