@@ -34,18 +34,20 @@ def trajectory_of(
 
     Raises `UnusableDataset` when the log holds no step, or not these cameras.
     """
-    (steps, before), spec = _steps_of(log), log.spec
-    rows, late = _grid(steps)
+    (steps, seen), spec = _steps_of(log), log.spec
+    grid = np.arange(max(steps[0].index, seen[0].index + 1), steps[-1].index + 1)
+    rows, late = _latest([step.index for step in steps], grid)
+    before, old = _latest([one.index + 1 for one in seen], grid)
     times = np.array([step.time_s for step in steps])[rows] + late * spec.dt_s
     measured = {"command": np.array([step.command for step in steps])[rows]}
-    measured |= _known({name: np.array([getattr(one, name) for one in before])[rows] for name in MEASURED})
+    measured |= _known({name: np.array([getattr(one, name) for one in seen])[before] for name in MEASURED})
     names, state = _state(spec, measured)
     return Trajectory(
         fps=spec.control_hz, task=log.manifest["instruction"], robot=spec.robot, state_names=names, state=state,
         action_names=spec.action.names, actions=np.array([step.action for step in steps])[rows],
         views=_views(log, cameras, render, times), success=None if log.result is None else log.result["success"],
         source=log.path.name, measured=measured, spec=spec, simulation=_simulation(log, times),
-        origin=describe_log(log), ages_s={"state and action": float(late.max() * spec.dt_s)},
+        origin=describe_log(log), ages_s={"state and action": float(max(late.max(), old.max()) * spec.dt_s)},
     )
 
 
@@ -56,20 +58,19 @@ def cameras_of(log: LogReader, render: FrameSource | None = None) -> tuple[str, 
 
 
 def _steps_of(log: LogReader) -> tuple[list[LoggedStep], list[Measurement]]:
-    """The steps, and what was measured before each: what was measured after the one before it."""
+    """The steps, and what was measured; a step is of use when something was measured before it."""
     wanted = (topics.ACTION, topics.COMMAND, topics.MEASURED)
     steps = list(log.steps()) if all(topic in log.channels for topic in wanted) else []
-    if not steps:
+    seen = list(log.measurements()) if steps else []
+    if not steps or steps[-1].index <= seen[0].index:
         raise UnusableDataset(f"{log.path} holds no control step: leave it out")
-    return steps, [next(log.measurements()), *(step.measured for step in steps[:-1])]
+    return steps, seen
 
 
-def _grid(steps: list[LoggedStep]) -> tuple[np.ndarray, np.ndarray]:
-    """For every step from the first to the last, the latest that is there, and how many steps ago that was."""
-    index = np.array([step.index for step in steps])
-    grid = np.arange(index[0], index[-1] + 1)
-    rows = np.searchsorted(index, grid, side="right") - 1
-    return rows, grid - index[rows]
+def _latest(there: list[int], grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For every step of the grid, which is the latest of those that are there, and how many steps ago that was."""
+    rows = np.searchsorted(there, grid, side="right") - 1
+    return rows, grid - np.array(there)[rows]
 
 
 def _known(measured: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

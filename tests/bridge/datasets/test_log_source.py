@@ -54,6 +54,21 @@ def test_steps_that_are_missing_are_filled_with_the_latest(tmp_path):
     assert trajectory.ages_s == {"state and action": pytest.approx(2 * DT)}
 
 
+def test_where_steps_are_missing_a_state_is_the_last_that_was_measured_before_its_row(tmp_path):
+    for name, skip, latest, steps in (
+        ("within", (3, 4, 7), [0, 1, 2, 3, 3, 3, 6, 7, 7], 2), ("at the start", (0, 1, 2), [0, 4, 5, 6, 7, 8], 3),
+    ):
+        told, states = record(tmp_path / f"{name}.mcap", steps=9, skip=skip)
+        trajectory = trajectory_of(LogReader(tmp_path / f"{name}.mcap"))
+        measured = {0: next(LogReader(tmp_path / f"{name}.mcap").measurements()).joint_position}
+        measured |= {step.index + 1: step.observation["joint_position"] for step in told}
+        np.testing.assert_array_equal(trajectory.state[:, :7], [measured[row] for row in latest])
+        assert trajectory.ages_s == {"state and action": pytest.approx(steps * DT)}
+        if name == "within":  # the turns of the dummy's states are those of the steps that were told
+            turns = np.searchsorted([0, *(step.index + 1 for step in told)], latest)
+            np.testing.assert_array_equal(trajectory.simulation.states, states[turns])
+
+
 def test_a_cut_log_gives_what_there_is_and_no_success(tmp_path):
     record(tmp_path / "whole.mcap", end=False)
     content = (tmp_path / "whole.mcap").read_bytes()
