@@ -18,6 +18,8 @@ from tandem.bridge.datasets.trajectory import Frame, Trajectory, View
 from tandem.bridge.datasets.video import check_codec
 from tandem.bridge.log import LogReader
 
+_UNFINISHED = "unfinished"  # where an evaluation's workers make the logs of episodes that still run
+
 
 class Writer(Protocol):
     """Makes one dataset: `add` each episode, then `close`."""
@@ -101,7 +103,8 @@ def export_logs(
     """Write a dataset from logs.
 
     Args:
-        logs: files, and folders that are searched for `*.mcap`.
+        logs: files, and folders that are searched for `*.mcap`; a log is written once, however often and in however
+            many parts it is there.
         out: the folder (for `hdf5` the file) to make; it must not exist.
         to: a key of `FORMATS`.
         cameras: which ones, None for all that the logs have pictures of.
@@ -127,12 +130,22 @@ def export_logs(
 
 
 def files_of(logs: Iterable[Path]) -> list[Path]:
-    """Every log file, those of a folder in the order of their names; raises `UnusableDataset` when there is none."""
+    """Every log file, those of a folder in the order of their names; raises `UnusableDataset` when there is none.
+
+    Of a folder neither what an evaluation has not finished nor what hides, such as the draft of a killed import.
+    """
     logs = [Path(path) for path in logs]
-    files = [file for path in logs for file in (sorted(path.rglob("*.mcap")) if path.is_dir() else [path])]
+    files = [file for path in logs for file in (_finished_below(path) if path.is_dir() else [path])]
     if not files:
         raise UnusableDataset(f"no episode logs (*.mcap) in: {', '.join(map(str, logs)) or 'nothing given'}")
-    return list(dict.fromkeys(files))
+    return files
+
+
+def _finished_below(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*.mcap")):
+        folders = file.relative_to(folder).parts[:-1]
+        if _UNFINISHED not in folders and not any(name.startswith(".") for name in folders):
+            yield file
 
 
 def _chosen(
@@ -140,8 +153,12 @@ def _chosen(
 ) -> list[Path]:
     """The logs to write, all of one body and with the same cameras; those left out are counted."""
     chosen: list[tuple[LogReader, dict[str, object]]] = []
+    told: set[Path] = set()
     for path in files:
+        if path.resolve() in told:  # named twice, or a part of one that was met already
+            continue
         log = LogReader(path)
+        told.update(file.resolve() for file in log.files)
         if _is_empty(log):
             done.empty += 1
         elif only_successes and not (log.result or {}).get("success"):

@@ -68,6 +68,11 @@ class Joined:
         self.channel_metadata = {topic: told for one in sources for topic, told in one.channel_metadata.items()}
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The parts, in order."""
+        return tuple(one.path for one in self._sources)
+
+    @property
     def recovered(self) -> str | None:
         """How much could be read, in words; None when every part is whole and the last one the end."""
         told = [f"{one.path.name}: {one.recovered}" for one in self._sources if one.recovered]

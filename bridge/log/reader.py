@@ -35,6 +35,7 @@ class LogReader:
         manifest: how to make the episode again: versions, seeds, options, specification.
         result: how it ended, as `EpisodeResult.to_dict`, and what was `dropped`; None when the log has no end.
         channels: how many messages each channel holds, by topic.
+        files: those that it is read from, of a log in parts all that can be read.
         unknown: topics that this version does not know; they are listed, and otherwise skipped.
         recovered: None for a whole log; else how much of it could be read, in words.
         span_s: body time of the first and of the last message.
@@ -47,6 +48,7 @@ class LogReader:
         self.path = Path(path)
         self._source = open_parts(self.path)
         self._moments = Moments(self._source)
+        self.files: tuple[Path, ...] = self._source.files
         self.channels: dict[str, int] = {topic: n for topic, n in sorted(self._source.counts.items()) if n}
         self.unknown: tuple[str, ...] = tuple(topic for topic in self.channels if not topics.known(topic))
         self.span_s: tuple[float, float] = self._source.span_s

@@ -58,6 +58,11 @@ class Source:
         self._unpacked: dict[int, bytes] = {}
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The one file."""
+        return (self.path,)
+
+    @property
     def recovered(self) -> str | None:
         """How much could be read, in words; None for a whole file."""
         return self.account.words()

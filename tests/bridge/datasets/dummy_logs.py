@@ -18,14 +18,14 @@ LAYOUT = {"signature": 8191, "size": STATE_SIZE}
 
 
 def record(path, *, seed=0, steps=12, task="put the red cube in the bin", success=True, look_every=3, look_from=0,
-           spec=None, cameras=("front",), end=True, skip=(), format="png"):
+           spec=None, cameras=("front",), end=True, skip=(), format="png", rotate_s=None):
     """Write one log; returns what was told: the steps, and the states before each of them and after the last."""
     rng, told = np.random.default_rng(seed), []
     states = np.random.default_rng(seed + 100).normal(size=(steps + 1, STATE_SIZE))
     turns = count()
     with Recorder(
         path, state=lambda: states[next(turns)], state_layout=LAYOUT, model=b"\0model", min_free_bytes=0,
-        pictures=PicturePolicy(format=format),
+        pictures=PicturePolicy(format=format), rotate_s=rotate_s,
     ) as recorder:
         now = observe(rng, 0.0)
         recorder.on_episode_start(EpisodeStart(task, spec or body_spec(), now, {"seed": seed}))

@@ -37,6 +37,28 @@ def test_logs_of_different_bodies_are_refused(tmp_path, spec, words):
     refused(tmp_path, UnusableDataset, words)
 
 
+def test_a_log_is_written_once_in_however_many_parts_and_however_often_it_is_there(tmp_path):
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    record(logs / "a.mcap", rotate_s=0.2)
+    record(logs / "b.mcap", seed=1)
+    assert (logs / "a-part3.mcap").exists()
+    (tmp_path / "link").symlink_to(logs)
+    given = [logs, logs / "a-part2.mcap", tmp_path / "link" / "b.mcap"]
+    done = export_logs(given, tmp_path / "out")
+    assert (done.episodes, done.frames) == (2, 24)
+    assert export_logs([logs / "a-part2.mcap"], tmp_path / "one").frames == 12
+
+
+def test_of_a_folder_nothing_is_written_that_is_not_finished(tmp_path):
+    for folder in ("runs", "runs/logs/unfinished/7-1", "runs/.cubes.x.draft/cubes"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        record(tmp_path / folder / "a.mcap")
+    assert export_logs([tmp_path / "runs"], tmp_path / "out").episodes == 1
+    hidden = tmp_path / "runs/.cubes.x.draft"
+    assert export_logs([hidden], tmp_path / "hidden").episodes == 1  # it was named
+
+
 def test_logs_with_other_cameras_need_a_choice(tmp_path):
     record(tmp_path / "a.mcap")
     record(tmp_path / "b.mcap", cameras=("front", "wrist"))
