@@ -49,7 +49,7 @@ class LoggedObservations:
 
     def __init__(self, reader: LogReader):
         self._reader, self.used = reader, Counter[str]()
-        self._rows = list(reader.measurements())
+        self._rows = {measurement.index + 1: measurement for measurement in reader.measurements()}
         self._pictures = [key for key in layout(reader.spec) if "." in key]
 
     def __len__(self) -> int:
@@ -57,8 +57,9 @@ class LoggedObservations:
 
     def at(self, row: int) -> Observation:
         """See `Source`. Reading a picture of a camera that the log knows nothing of raises `StaleObservation`."""
-        if not 0 <= row < len(self._rows):
-            raise LogUnreadable(f"{self._reader.path} has no row {row}: it holds {len(self._rows)}")
+        if row not in self._rows:
+            lost = "; it ends before, or what was measured then is lost"
+            raise LogUnreadable(f"{self._reader.path} has no row {row}: it holds {len(self._rows)}{lost}")
         measurement = self._rows[row]
         sources = {key: self._picture(key, measurement.time_s) for key in self._pictures}
         return LazyObservation(measured_of(measurement), sources)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tandem.agent.evaluation.divergence import Finding, Quantity, Status, judge
 from tandem.agent.replay.observations import Source
-from tandem.bridge.contract import ActionChunk, BodySpec, Policy, SkillFailed, Subgoal, TandemError
+from tandem.bridge.contract import ActionChunk, BodySpec, LogUnreadable, Policy, SkillFailed, Subgoal, TandemError
 from tandem.bridge.log import LogReader
 from tandem.bridge.log.values import LoggedStep
 
@@ -50,7 +50,10 @@ class OpenLoop:
 
 
 def segments(reader: LogReader) -> Iterator[Segment]:
-    """The steps of a log by what they were for. Raises `LogUnreadable`."""
+    """The steps of a log by what they were for. Raises `LogUnreadable`, also when steps are missing in between."""
+    if lost := reader.missing_steps():
+        raise LogUnreadable("the control steps {} to {} are missing: which chunk an action is of cannot be told".format(
+            *lost))
     attempts = [Subgoal.from_dict(attempt["subgoal"]) for attempt in reader.attempts]
     for number, steps in groupby(reader.steps(), key=lambda step: step.subgoal):
         if number >= len(attempts):  # the log ends before the attempt did

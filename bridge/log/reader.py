@@ -108,6 +108,14 @@ class LogReader:
             if len(parts) == _PARTS_OF_A_STEP:
                 yield decode.step(parts)
 
+    def missing_steps(self) -> tuple[int, int] | None:
+        """The first control steps that are lost although one after them is there, from and to; None without any.
+
+        A slow disk has taken them (`result["dropped"]`), or a damaged place.
+        """
+        steps = self.steps() if topics.ACTION in self.channels else ()
+        return next(((at, step.index - 1) for at, step in enumerate(steps) if step.index != at), None)
+
     def states(self, signature: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Body times (T,) in s and the simulator's states (T, N) float64, bit for bit; row 0 is the initial state.
 

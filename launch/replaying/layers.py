@@ -59,7 +59,8 @@ def state(logged: Logged, first_step: int = -1) -> list[Finding]:
 
 
 def _measured(logged: Logged, first_step: int) -> Finding:
-    rows = [row for row in logged.reader.measurements() if row.index >= first_step]
+    measured = logged.reader.measurements()
+    rows = [row for row in measured if first_step <= row.index < len(logged.states) - 1]  # a cut may have split a step
     steps, again = [row.index for row in rows], []
     for row in rows:
         logged.world.restore(logged.states[row.index + 1])

@@ -70,6 +70,8 @@ class Logged:
             return "the log holds no simulator state: its body was not simulated in the agent's process"
         if self.reader.damage:
             return f"messages are missing in the middle of the log: {self.reader.damage[0]}"
+        if lost := self.reader.missing_steps():
+            return f"the control steps {lost[0]} to {lost[1]} are missing in the middle of the log"
         if layout["mujoco"] != mujoco.__version__:
             return f"mujoco {layout['mujoco']} != {mujoco.__version__}"
         if layout["signature"] != int(STATE):

@@ -65,6 +65,9 @@ def check_same_arm(reader: LogReader, spec: BodySpec) -> None:
     commands = reader.commands()[1]
     if not len(commands):
         raise InvalidOption(f"{reader.path} holds no commands")
+    if lost := reader.missing_steps():
+        raise InvalidOption(f"{reader.path} lacks the control steps {lost[0]} to {lost[1]}: the arm would jump over "
+                            "them. Replay a log that has every step")
     outside = (commands < spec.action.low - 1e-6) | (commands > spec.action.high + 1e-6)
     if outside.any():
         step, i = np.argwhere(outside)[0]

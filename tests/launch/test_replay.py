@@ -14,6 +14,7 @@ from replaying.logged import Logged
 from replaying.no_return import Chance, NoReturn, search
 
 from tandem.agent.evaluation.divergence import Status
+from tandem.agent.replay.observations import LoggedObservations
 from tandem.bridge.contract import InvalidOption, LogUnreadable
 from tandem.bridge.log import LogReader, Recorder
 from tandem.bridge.log.pictures import PicturePolicy, encode_image
@@ -198,6 +199,27 @@ def test_the_script_prints_writes_and_exits(log, tmp_path):
     done = subprocess.run([sys.executable, SCRIPT, tmp_path / "bad.mcap"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("LogUnreadable")
+
+
+def test_a_log_that_ends_within_a_step_is_compared_up_to_the_one_before(log):
+    logged = Logged(log)
+    times, states = logged.reader.states()
+    logged._table = times[:-1], states[:-1]  # the cut came between the last measurement and its state
+    assert layers.state(logged)[0].status is EXACT
+    assert layers.physics(logged)[0].status is EXACT
+
+
+def test_steps_that_are_missing_are_no_fault_of_policy_or_physics(log, tmp_path, without_steps):
+    found = verdicts(without_steps(log, tmp_path / "lacking.mcap", range(40, 44)))
+    for layer in ("state", "physics", "policy"):
+        assert found[layer].status is Status.INCOMPARABLE
+        assert "the control steps 40 to 43 are missing" in found[layer].verdict
+    source = LoggedObservations(LogReader(tmp_path / "lacking.mcap"))
+    for row in (0, 40, 45, 60):
+        there = next(one for one in LogReader(log).measurements() if one.index == row - 1)
+        np.testing.assert_array_equal(source.at(row)["joint_position"], there.joint_position)
+    with pytest.raises(LogUnreadable, match="no row 42"):
+        source.at(42)
 
 
 # --- branches ---

@@ -64,6 +64,18 @@ def test_it_can_begin_anywhere(log):
     assert replayed.times[0] == pytest.approx(55 * SPEC.dt_s)
 
 
+def test_a_log_that_lacks_steps_is_refused_before_anything_moves(log, tmp_path, without_steps):
+    class Still(DummyBody):
+        def reset(self, **_):
+            raise AssertionError("it moves")
+
+    lacking = without_steps(log, tmp_path / "lacking.mcap", range(30, 45))
+    for first_step in (0, 60):
+        with pytest.raises(InvalidOption, match="lacks the control steps 30 to 44"):
+            run(Still(), lacking, first_step=first_step)
+        lacking.with_name("again.mcap").unlink(missing_ok=True)
+
+
 def test_an_approach_is_at_rest_at_both_ends_and_a_long_one_is_refused():
     start, goal = np.append(SPEC.position_low, 0.0), np.append(SPEC.position_high, 1.0)
     path = approach(start, goal, replace(SPEC, velocity_limit=SPEC.velocity_limit * 0 + 1.0))
