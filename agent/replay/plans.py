@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +15,8 @@ from tandem.agent.replay.observations import Source
 from tandem.bridge.contract import Attempt, CameraPoint, EventKind, Plan, Planner, PlannerFailed, PlanRequest, Subgoal
 from tandem.bridge.log import LogReader
 
+_SLACK_S = 1e-6  # stamps are whole nanoseconds
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -20,7 +24,7 @@ class Asked:
 
     Attributes:
         number: of the call, from 0.
-        step: control step before it, -1 at the start.
+        step: control step before what the planner was shown, -1 at the start.
         plan: the logged answer.
         history: the attempts that were over by then, without ground truth.
     """
@@ -56,16 +60,25 @@ class PlanDifference:
 
 def asked(reader: LogReader) -> Iterator[Asked]:
     """The planner calls of a log. Raises `LogUnreadable`."""
-    times = [measurement.time_s for measurement in reader.measurements()]
+    measured = [(measurement.time_s, measurement.index) for measurement in reader.measurements()]
     history: list[Attempt] = []
-    number = 0
+    number = thought = 0
     for event in reader.events():
         if event.kind is EventKind.SUBGOAL_END:
             history.append(replace(Attempt.from_dict(event.data), measured=None))
+        elif event.kind is EventKind.THINKING and event.data["what"] == "planner":
+            thought = event.data["charged_steps"]  # the answer is told when the body has paid for it
         elif event.kind is EventKind.PLAN:
-            row = int(np.searchsorted(times, event.time_s - 1e-6))
-            yield Asked(number, row - 1, Plan.from_dict(event.data), tuple(history))
-            number += 1
+            step = _step_at(event.time_s, measured, reader.spec.control_hz) - thought
+            yield Asked(number, step, Plan.from_dict(event.data), tuple(history))
+            number, thought = number + 1, 0
+
+
+def _step_at(time_s: float, measured: Sequence[tuple[float, int]], control_hz: float) -> int:
+    """The control step that ended at a body time, counted on from the last that was measured by then."""
+    row = bisect_right(measured, (time_s + _SLACK_S, math.inf)) - 1
+    known_s, index = measured[max(row, 0)]
+    return index + round((time_s - known_s) * control_hz)
 
 
 def ask_again(planner: Planner, calls: Sequence[Asked], source: Source, request: PlanRequest) -> list[PlanDifference]:

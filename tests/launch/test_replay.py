@@ -15,6 +15,7 @@ from replaying.no_return import Chance, NoReturn, search
 
 from tandem.agent.evaluation.divergence import Status
 from tandem.agent.replay.observations import LoggedObservations
+from tandem.agent.replay.plans import asked
 from tandem.bridge.contract import InvalidOption, LogUnreadable
 from tandem.bridge.log import LogReader, Recorder
 from tandem.bridge.log.pictures import PicturePolicy, encode_image
@@ -220,6 +221,16 @@ def test_steps_that_are_missing_are_no_fault_of_policy_or_physics(log, tmp_path,
         np.testing.assert_array_equal(source.at(row)["joint_position"], there.joint_position)
     with pytest.raises(LogUnreadable, match="no row 42"):
         source.at(42)
+
+
+def test_a_planner_is_shown_what_it_was_shown_not_what_came_while_it_thought(tmp_path, without_steps):
+    path = tmp_path / "charged.mcap"
+    assert record(path, task="conveyor", policy="demonstrator", verifier="predicate", clock="charged:500").success
+    for logged in (Logged(path), Logged(without_steps(path, tmp_path / "lacking.mcap", range(8, 12)))):
+        first, last = asked(logged.reader)
+        assert (first.step, last.step) == (-1, logged.reader.result["steps"] - 11)
+    (found,) = layers.planner(Logged(path), {})
+    assert found.status is EXACT, found.words
 
 
 # --- branches ---
