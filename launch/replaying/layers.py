@@ -24,6 +24,7 @@ from tandem.sim.replay import joint_values, physics_of, simulate
 
 MEASURED = ((keys.JOINT_POSITION, "joint", "rad"), (keys.JOINT_VELOCITY, "velocity", "rad/s"),
             (keys.GRIPPER_OPENING, "gripper", "opening"))
+OUTCOME = ("success", "claimed", "seen", "measured", "infeasible", "failure")  # fields of a result
 
 
 def physics(logged: Logged, first_step: int = -1) -> list[Finding]:
@@ -208,21 +209,26 @@ def closed(logged: Logged, changes: Mapping[str, Any]) -> list[Finding]:
              "failure_now": result.failure, "steps_then": then.get("steps"), "steps_now": result.steps,
              "changes": dict(changes)}
     words = f"success {_word(facts['success_then'])} then, {_word(facts['success_now'])} now"
+    now = result.to_dict()
+    other = [name for name in OUTCOME if then and then.get(name) != now[name]]
+    words += "".join(f"; {name}: {then.get(name)} then, {now[name]} now" for name in other if name != "success")
     if logged.obstacle or witness is None:
         why = logged.obstacle or "another body"
         return [Finding("closed", Status.INCOMPARABLE, None, f"{why}; {words}", (), facts)]
-    return [same_course(logged, np.array(witness.rows), words, facts)]
+    return [same_course(logged, np.array(witness.rows), words, facts, ends_alike=not other)]
 
 
-def same_course(logged: Logged, again: np.ndarray, words: str, facts: Mapping[str, Any]) -> Finding:
-    """Compare a log's states with others (T + 1, N) of the same episode."""
+def same_course(
+    logged: Logged, again: np.ndarray, words: str, facts: Mapping[str, Any], *, ends_alike: bool = True
+) -> Finding:
+    """Compare a log's states with others (T + 1, N) of the same episode; another outcome differs after the last."""
     count = min(len(logged.states), len(again))
     if again.shape[1] != logged.states.shape[1]:
         return Finding("closed", Status.DIVERGED, -1, f"{words}; its world has other things in it", (), facts)
     before, after = logged.states[:count], again[:count]
     differing = np.flatnonzero((before != after).any(axis=1)) - 1
     cut = logged.reader.result is None  # the log ends before the episode did
-    ends = [] if cut or len(logged.states) == len(again) else [count - 1]
+    ends = [] if ends_alike and (cut or len(logged.states) == len(again)) else [count - 1]
     return judge("closed", _quantities(logged.world.model, before, after), words, steps=np.arange(count) - 1,
                  differs=int(differing[0]) if len(differing) else None, broken=ends, **facts)
 

@@ -163,6 +163,16 @@ def test_closed_replay_of_another_system_says_at_which_step_and_what_came_of_it(
     assert found.facts["success_then"]
 
 
+def test_another_outcome_than_the_one_logged_is_no_exact_replay(log):
+    logged = Logged(log)
+    for field, other in (("success", False), ("claimed", False), ("seen", None), ("failure", "GRASP_FAILED")):
+        result = LogReader(log).result
+        logged.reader.result = result | {field: other}
+        (found,) = layers.closed(logged, {})
+        assert (found.status, found.step) == (DIVERGED, result["steps"])
+        assert f"{field}" in found.words
+
+
 # --- bad input ---
 
 
