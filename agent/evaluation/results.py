@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -23,6 +24,7 @@ from tandem.bridge.contract import InvalidOption, UnusableResults
 FORMAT = 1
 PLAN_FILE, RESULTS_FILE, LOGS = "evaluation.json", "results.jsonl", "logs"
 EPISODE, INFRASTRUCTURE = "episode", "infrastructure"
+_CLOSED = re.compile(rb'(?<!\\)(\\\\)*"}')  # the end of a whole line, which within an episode's own words is escaped
 
 
 class Address(NamedTuple):
@@ -219,7 +221,7 @@ def _records(path: Path) -> list[Record]:
         try:
             plain = json.loads(line)
         except ValueError as reason:
-            if b"}" in line:
+            if _CLOSED.search(line):
                 raise UnusableResults(f"{path}, line {number} is damaged: {reason}") from reason
             continue  # cut short by a kill
         try:

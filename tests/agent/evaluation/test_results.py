@@ -46,6 +46,16 @@ def test_a_line_that_a_kill_cut_short_is_left_out_and_the_next_stays_whole(folde
     assert [record.index for record in results.load(folder).tries] == [0, 1]
 
 
+def test_wherever_a_kill_cut_a_line_whatever_its_words_the_rest_is_read(folder):
+    results.append(folder, Record("sort", 0, 7, success=True))
+    whole = (folder / results.RESULTS_FILE).read_bytes()
+    results.append(folder, Record("stack", 0, 7, reason='no plan: {"steps": ["}"], "why": "\\\\"} {}', host="here"))
+    content = (folder / results.RESULTS_FILE).read_bytes()
+    for end in range(len(whole), len(content) - 1):  # short of its closing brace
+        (folder / results.RESULTS_FILE).write_bytes(content[:end])
+        assert len(results.load(folder).tries) == 1
+
+
 DAMAGED = ['{"task": 1 "x"}', '{"task": "sort"}', '{"task": "a", "index": 0, "seed": 0, "z": 1}']
 
 
