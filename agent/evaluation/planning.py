@@ -134,12 +134,11 @@ def _flips(start: tuple[int, int], share: float, chance: float, threshold: float
 
 def _first_from(true: Callable[[int], bool], most: int) -> int | None:
     """The smallest number from which something is true, by doubling and halving; None beyond `most`."""
-    high = 1
+    low, high = 0, 1
     while not true(high):
-        high *= 2
-        if high > most:
+        if high == most:
             return None
-    low = high // 2
+        low, high = high, min(2 * high, most)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if true(middle) else (middle, high)

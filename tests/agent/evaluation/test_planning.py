@@ -74,6 +74,9 @@ def test_pairs_for_a_power():
     assert paired_power(b, c, n) >= 0.8 > paired_power(b, c, n - 5)
     assert n < unpaired_trials(0.8, 0.7) / 1.5  # trials of each arm
     assert pairs_for(0.2, 0.2) is None
+    few = pairs_for(0.2575, 0.2425)  # between the last doubling and what is said to be too many
+    assert 2**14 < few < 20_000
+    assert paired_power(0.2575, 0.2425, few) >= 0.8 > paired_power(0.2575, 0.2425, few - 50)
 
 
 @pytest.mark.parametrize("rates", [(0.8, 0.4), (0.8, 0.6)])
