@@ -159,10 +159,14 @@ def addresses(tasks: Iterable[str], episodes: int, first_seed: int) -> list[Addr
 
 
 def begin(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Write the plan of a new evaluation, whole or not at all. Raises `InvalidOption` when one is there already."""
+    """Write the plan of a new evaluation, whole or not at all. Raises `InvalidOption` when one is there already, or
+    results of one whose plan is gone: they would count as this one's."""
     path = folder / PLAN_FILE
     if path.exists():
         raise InvalidOption(f"{folder} holds an evaluation already: --resume it, or choose another --out")
+    if (folder / RESULTS_FILE).exists():
+        raise InvalidOption(f"{folder} holds results ({RESULTS_FILE}) and no plan that says what of ({PLAN_FILE}): put "
+                            "it back, remove them, or choose another --out")
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
     draft.write_text(json.dumps({"format": FORMAT, **plan}, indent=1), encoding="utf-8")

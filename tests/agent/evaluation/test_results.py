@@ -81,6 +81,14 @@ def test_what_is_no_plan_is_refused(folder, plan, said):
         results.load(folder)
 
 
+def test_results_without_their_plan_do_not_count_for_another_evaluation(folder):
+    results.append(folder, Record("sort", 0, 7, success=True))
+    (folder / results.PLAN_FILE).unlink()
+    with pytest.raises(InvalidOption, match="no plan that says what of"):
+        results.begin(folder, PLAN)
+    assert not (folder / results.PLAN_FILE).exists()
+
+
 def test_a_second_evaluation_does_not_overwrite_the_first(folder):
     with pytest.raises(InvalidOption, match="--resume"):
         results.begin(folder, PLAN)
