@@ -24,9 +24,10 @@ from evaluating import closing
 from evaluating.changes import OTHER_STATES, changed, folder_name
 from evaluating.evaluation import Effort, Ended, Evaluation
 from rich.console import Console
+from rich.markup import escape
 from script import run
 
-from tandem.bridge.contract import InvalidOption
+from tandem.bridge.contract import InvalidOption, UnusableResults
 from tandem.sim.tasks import task_named
 
 
@@ -130,10 +131,14 @@ def tell(console: Console, ended: Ended) -> None:
 
 
 def print_matrix(console: Console, ended: list[Ended], arms: tuple[str, ...]) -> dict[str, Any]:
-    """What compare.py prints of all of them, and the effects for the figures."""
+    """What compare.py prints of all of them, or why it cannot; and the effects for the figures."""
     evaluations = [one.folder.read() for one in ended]
     other_states = any(OTHER_STATES & set(one.plan["arm"]) for one in evaluations)
-    report = Report.of(evaluations, other_states=other_states)
+    try:
+        report = Report.of(evaluations, other_states=other_states)
+    except UnusableResults as reason:  # what was measured stands all the same
+        console.print(f"[yellow]the arms cannot be compared:[/] {escape(str(reason))}")
+        return {"arms": []}
     for part in report.parts():
         console.print(part)
     return {"arms": [arm.to_dict() for arm in report.arms]}

@@ -265,6 +265,31 @@ def test_who_breaks_every_time_is_tried_three_times_and_listed(tmp_path, monkeyp
     assert complete(tmp_path / "out")
 
 
+def test_when_no_episode_of_an_arm_ended_the_baseline_is_written_all_the_same(tmp_path, monkeypatch, capsys):
+    class Crew(Fake):
+        def __init__(self, order, *_):
+            super().__init__()
+            self.late = order.system.clock != "lockstep"
+
+        def hire(self):
+            hand = super().hire()
+            ask = hand.ask
+
+            def ask_late(request):
+                ask(request)
+                hand.does = "die" if self.late and "run" in request else "work"
+
+            hand.ask = ask_late
+            return hand
+
+    monkeypatch.setattr(evaluating, "LocalCrew", Crew)
+    told = tmp_path / "out.json"
+    options = {"tasks": ("sort",), "out": tmp_path / "out", "planner": "scripted", "episodes": 2, "arms": ("latency",)}
+    assert main(Options(**options, json=told)) == 3
+    assert "the arms cannot be compared: no episode was finished by all" in capsys.readouterr().out
+    assert (json.loads(told.read_text())["success"], json.loads(told.read_text())["arms"]) == (1.0, [])
+
+
 def test_a_mistake_in_a_program_is_no_result_of_the_agent(tmp_path, monkeypatch):
     worker = Worker(Order(System(task="stack", planner="scripted"), "all"), tmp_path)
 
