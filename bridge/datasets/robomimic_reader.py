@@ -66,7 +66,7 @@ class RobomimicReader:
                 fps=self.fps, task=self._task(demo), robot=self._robot(),
                 state_names=self._names("state", state.shape[1]), state=state,
                 action_names=self._names("action", actions.shape[1]), actions=actions,
-                views=self._views(name, observations), success=_success(demo), source=f"{self.path.name}, {name}",
+                views=self._views(name, observations), success=self._success(demo), source=f"{self.path.name}, {name}",
                 measured=measured, spec=self._spec, simulation=self._simulation(demo),
                 origin=_plain(demo.attrs.get("origin", "{}")),
             )
@@ -120,6 +120,17 @@ class RobomimicReader:
         default = "model.mjb" if text is None else "model.xml"
         return SimulatedStates(_rows(demo["states"]), layout, str(demo.attrs.get("model_name", default)), model)
 
+    def _success(self, demo: h5py.Group) -> bool | None:
+        """As it says, else whether a reward was ever given, as robomimic's tasks give one only then.
+
+        Unless they are told to shape it: then there is some on the way, too, and nobody knows.
+        """
+        if "success" in demo.attrs:
+            return bool(demo.attrs["success"])
+        if "origin" in demo.attrs or "rewards" not in demo or self._settings.get("reward_shaping"):
+            return None
+        return bool(np.any(demo["rewards"][:] > 0))
+
     @contextmanager
     def _opened(self) -> Iterator[h5py.File]:
         if not self.path.is_file():
@@ -156,12 +167,3 @@ def _spec(text: str | None) -> BodySpec | None:
         return BodySpec.from_dict(json.loads(text))
     except InvalidSpec as reason:
         raise ValueError(f"attribute spec: {reason}") from reason
-
-
-def _success(demo: h5py.Group) -> bool | None:
-    """As it says, else whether a reward was ever given, as robomimic's tasks give one only then."""
-    if "success" in demo.attrs:
-        return bool(demo.attrs["success"])
-    if "origin" in demo.attrs or "rewards" not in demo:
-        return None
-    return bool(np.any(demo["rewards"][:] > 0))

@@ -92,6 +92,18 @@ def test_demonstrations_of_robosuite_become_logs(tmp_path):
             assert log.manifest["model"] is None  # its model names files of another machine
 
 
+def test_a_reward_on_the_way_is_no_success(tmp_path):
+    path = foreign(tmp_path / "dense.hdf5")
+    with h5py.File(path, "a") as file:
+        environment = json.loads(file["data"].attrs["env_args"])
+        environment["env_kwargs"]["reward_shaping"] = True
+        file["data"].attrs["env_args"] = json.dumps(environment)
+        file["data/demo_2/rewards"][:] = np.linspace(0.1, 0.4, 5)
+    import_dataset(path, tmp_path / "logs")
+    result = LogReader(tmp_path / "logs/episode-000000.mcap").result
+    assert (result["success"], result["measured"], result["claimed"]) == (None, None, False)
+
+
 @pytest.mark.parametrize(("name", "words"), [
     ("data/demo_2/actions", "no 'actions'"), ("data/demo_2/obs", "no 'obs'"), ("data", "no group 'data'"),
     ("data/demo_2/obs/robot0_joint_pos", "observes no joints"),
