@@ -7,10 +7,10 @@ too, where `red cube` was added to it as one. So the model reads the tokens it w
 
 from __future__ import annotations
 
-import hashlib
 import json
 import string
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -19,10 +19,13 @@ import xgrammar
 from tandem.bridge.contract import InvalidPlan
 
 _PROBES = string.ascii_letters + string.digits + string.punctuation + " "
+# Every scene has a grammar of its own, and a process may plan for days: only the last ones are kept.
+_KEPT_BYTES = 64 * 2**20
+_KEPT_TEXTS = 4096
 
 
 class Grammars:
-    """Compiles schemas for one tokenizer, each once.
+    """Compiles schemas for one tokenizer, and keeps what was used last.
 
     Args:
         tokenizer: of the model.
@@ -32,9 +35,8 @@ class Grammars:
     def __init__(self, tokenizer: Any, vocabulary: int):
         self.tokenizer, self.vocabulary = tokenizer, vocabulary
         info = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=vocabulary)
-        self._compiler = xgrammar.GrammarCompiler(info, max_threads=1)
-        self._compiled: dict[str, xgrammar.CompiledGrammar] = {}
-        self._stable: dict[tuple[str, str], list[int]] = {}
+        self._compiler = xgrammar.GrammarCompiler(info, max_threads=1, cache_limit_bytes=_KEPT_BYTES)
+        self.stable_tokens = lru_cache(maxsize=_KEPT_TEXTS)(self._stable_tokens)
         self.control = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
         self.longest_token = max(map(len, tokenizer.get_vocab()))
         self._added = [added.content for added in tokenizer.added_tokens_decoder.values() if not added.special]
@@ -43,28 +45,19 @@ class Grammars:
 
     def compiled(self, schema: Mapping[str, Any]) -> xgrammar.CompiledGrammar:
         """The grammar of a JSON schema, written compactly. Raises `InvalidPlan` for a schema that is none."""
-        text = json.dumps(schema)
-        key = hashlib.sha256(text.encode()).hexdigest()
-        if key not in self._compiled:
-            try:
-                self._compiled[key] = self._compiler.compile_json_schema(
-                    text, any_whitespace=False, separators=(",", ":")
-                )
-            except RuntimeError as error:
-                raise InvalidPlan(f"the schema of the answer has no grammar: {error}") from error
-        return self._compiled[key]
+        try:
+            return self._compiler.compile_json_schema(json.dumps(schema), any_whitespace=False, separators=(",", ":"))
+        except RuntimeError as error:
+            raise InvalidPlan(f"the schema of the answer has no grammar: {error}") from error
 
-    def stable_tokens(self, text: str, follow: str) -> list[int]:
+    def _stable_tokens(self, text: str, follow: str) -> list[int]:
         """The tokens of a text that stay the same whichever of the characters in `follow` comes after it."""
-        key = (text, follow)
-        if key not in self._stable:
-            tokens = self._encode(text)
-            for char in follow:
-                longer = self._encode(text + char)
-                while tokens != longer[: len(tokens)]:
-                    tokens = tokens[:-1]
-            self._stable[key] = self._before_longer(tokens, text) if follow else tokens
-        return self._stable[key]
+        tokens = self._encode(text)
+        for char in follow:
+            longer = self._encode(text + char)
+            while tokens != longer[: len(tokens)]:
+                tokens = tokens[:-1]
+        return self._before_longer(tokens, text) if follow else tokens
 
     def _before_longer(self, tokens: list[int], text: str) -> list[int]:
         """The tokens before the first at which a word that was added to the vocabulary could begin and go on."""
