@@ -8,9 +8,10 @@ hold the server's words as they came.
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ except ImportError:  # what older releases of the client stand on
     import httpx
 
 MAX_BODY = 4 * 2**20  # bytes of a reply
+MAX_REFUSAL = 2**16  # bytes of what comes with any other status than success; what is beyond is left unread
+_REFUSAL_S = 1.0  # for all of these bytes
 MAX_PAUSE_S = 4.0
 _FIRST_PAUSE_S = 0.5
 _MIN_SECRET = 8  # characters: a shorter key is a placeholder such as "EMPTY", and hiding it would garble replies
@@ -70,6 +73,37 @@ class _TooMuch(Exception):
     """A reply that does not end."""
 
 
+class _Beginning(httpx.SyncByteStream):
+    """The first bytes of a body that the client reads by itself, whole: it may have no end, or drip for ever.
+
+    Args:
+        body: as it comes.
+        most: bytes that are read of it.
+        end_s: when reading ends, on the clock of `time.monotonic`.
+    """
+
+    def __init__(self, body: httpx.SyncByteStream, most: int, end_s: float):
+        self._body, self._most, self._end_s = body, most, end_s
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._most
+        for part in self._body:
+            yield part[:left]
+            left -= len(part)
+            if left <= 0 or time.monotonic() > self._end_s:
+                return
+
+    def close(self) -> None:
+        """Of the body: the connection is not used again."""
+        self._body.close()
+
+
+def _shorten(response: httpx.Response) -> None:
+    """Before the client reads a refusal or a redirection, or a list of models; a success `_body` reads in pieces."""
+    most, limit_s = (MAX_BODY + 1, math.inf) if response.is_success else (MAX_REFUSAL, _REFUSAL_S)
+    response.stream = _Beginning(response.stream, most, time.monotonic() + limit_s)
+
+
 class ChatServer:
     """An OpenAI-compatible server. The key comes from OPENAI_API_KEY; without it none is sent.
 
@@ -88,7 +122,10 @@ class ChatServer:
             raise InvalidOption(f"timeout_s is positive and retries not negative, got {timeout_s} and {retries}")
         self.url, self._timeout_s, self._retries = base_url.rstrip("/"), timeout_s, retries
         self._key = os.environ.get("OPENAI_API_KEY", "")
-        self._client = openai.OpenAI(base_url=self.url, api_key=self._key or "none", max_retries=0, timeout=timeout_s)
+        self._client = openai.OpenAI(
+            base_url=self.url, api_key=self._key or "none", max_retries=0, timeout=timeout_s,
+            http_client=openai.DefaultHttpxClient(event_hooks={"response": [_shorten]}),
+        )
 
     @property
     def limit_s(self) -> float:

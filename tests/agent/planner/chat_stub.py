@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         refusal = STATUSES.get(behaviour, lambda *_: None)(count, request, key)
         if refusal:
             self.refuse(*refusal)
-        elif behaviour in ("drip", "flood", "reset", "page", "shapeless"):
+        elif behaviour in ("drip", "flood", "reset", "page", "shapeless", "endless", "dripping", "astray"):
             getattr(self, behaviour)(count)
         elif sum(map(len, texts(request))) > LONG:
             self.refuse(400, "this model's maximum context length is 8192 tokens")
@@ -172,8 +172,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def drip(self, count):
-        self.send_response(200)
+    def drip(self, count, status=200):
+        self.send_response(status)
         self.send_header("Content-Length", "100000")
         self.end_headers()
         for _ in range(200):
@@ -181,12 +181,25 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(0.05)
 
-    def flood(self, count):
-        self.send_response(200)
+    def dripping(self, count):
+        self.drip(count, status=500)
+
+    def flood(self, count, status=200, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.close_connection = True
         for _ in range(1000):
             self.wfile.write(b" " * 2**20)
+            time.sleep(0.01)
+
+    def endless(self, count):
+        self.flood(count, status=500)
+
+    def astray(self, count):
+        """A redirection to the same place, and more words than anybody reads beside it."""
+        self.flood(count, status=307, Location=self.path)
 
     def handle(self):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # nobody wants to hear the end of it

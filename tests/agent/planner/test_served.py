@@ -176,6 +176,19 @@ def test_a_slow_server_costs_no_more_than_its_limit(stub, question, behaviour):
     assert len(error.calls[0]["notes"]) == 2
 
 
+@pytest.mark.parametrize(("behaviour", "words"), [
+    ("endless", "failed after 2 tries (500"), ("dripping", "failed after 2 tries (500"),
+    ("astray", "no connection (TooManyRedirects)"),
+])
+def test_a_refusal_without_an_end_is_not_read_to_it(stub, question, behaviour, words):
+    model = ServedModel(stub(behaviour), "m", timeout_s=2.0, retries=1)
+    began_s = time.monotonic()
+    error = failure(model, question)
+    assert words in str(error)
+    assert time.monotonic() - began_s < 6.0  # reading on would take until the limit of 9 s
+    assert len(error.calls) == 1
+
+
 @pytest.mark.parametrize("behaviour", ["echo", "echo_refusal", "echo_valid", "good"])
 def test_the_key_is_nowhere_to_be_read(stub, question, behaviour):
     model = ServedModel(stub(behaviour), "m")
