@@ -23,6 +23,7 @@ from tandem.sim.plant.scenario import Scenario
 from tandem.sim.plant.trouble import BLIND, Trouble
 from tandem.sim.tasks import task_named
 
+LAST_WORDS_S = 10.0  # for a process that has hung up to end: only then is all said that it had to say
 PATIENCE_S = 60.0  # until both processes are there: they import MuJoCo, and compile and draw a world
 FRESH_NS = 20_000_000  # a measurement that is older makes one ask whether the plant still lives
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # small matrices: threads would only take cores
@@ -117,7 +118,7 @@ class SimDriver:
     @staticmethod
     def _obituary(child: Child) -> str:
         """A process closes its line a moment before it has ended."""
-        deadline = time.monotonic() + 1.0
+        deadline = time.monotonic() + LAST_WORDS_S
         while not (words := child.death()) and time.monotonic() < deadline:
             time.sleep(0.005)
         return words or f"the {child.name} process has hung up"
