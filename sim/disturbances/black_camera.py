@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class BlackCameraOptions(Options):
     """Which camera, when, and for how long."""
 
+    NEEDED = ("lasting_s",)
     camera: str = "front"
     earliest_s: float = 0.2
     latest_s: float = 3.0

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class DelayedOptions(Options):
     """By how many control steps."""
 
+    NEEDED = ("steps",)
     steps: int = 2
 
 

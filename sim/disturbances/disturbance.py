@@ -7,7 +7,7 @@ state after it; and what a picture shows may depend on the time but not on who l
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -21,13 +21,20 @@ _RANGES = (("earliest_s", "latest_s"), ("nearest_m", "furthest_m"), ("slowest_m_
 
 @dataclass(frozen=True)
 class Options:
-    """When and how much. Numbers are finite and not negative, and the lower end of a range is not above the upper."""
+    """When and how much. Numbers are finite and not negative, and the lower end of a range is not above the upper.
+
+    Without the `NEEDED` ones nothing would happen, and the log would say that it did.
+    """
+
+    NEEDED: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, str) and not (np.isfinite(value) and value >= 0):
                 raise InvalidOption(f"{field.name} must be a number of at least 0, got {value}")
+            if field.name in self.NEEDED and not value:
+                raise InvalidOption(f"{field.name} must be more than 0: with {value} nothing is disturbed")
         for low, high in _RANGES:
             if hasattr(self, low) and getattr(self, low) > getattr(self, high):
                 raise InvalidOption(f"{low} ({getattr(self, low)}) must not be above {high} ({getattr(self, high)})")

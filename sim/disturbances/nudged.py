@@ -21,6 +21,7 @@ class NudgedOptions(Options):
     """Deviation of each joint's excursion, and of the last one's, which turns the hand; none is larger than `most_rad`,
     so that nobody takes it for a blocked arm. How often, and how long."""
 
+    NEEDED = ("excursion_s",)
     joint_rad: float = 0.025
     last_rad: float = 0.08
     most_rad: float = 0.1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class SlippedOptions(Options):
     """How long something must be held in the air before it slips, and for how many control steps the fingers yield."""
 
+    NEEDED = ("steps",)
     earliest_s: float = 0.5
     latest_s: float = 1.5
     steps: int = 4

@@ -369,6 +369,10 @@ def test_words_become_disturbances():
         ("moved:nearest_m=1", InvalidOption, "above furthest_m"),
         ("dropped_frames:p=1.5", InvalidOption, "probability"),
         ("dropped_frames:steps=0", InvalidOption, "at least 1"),
+        ("delayed:steps=0", InvalidOption, "steps must be more than 0"),
+        ("slipped:steps=0", InvalidOption, "steps must be more than 0"),
+        ("nudged:excursion_s=0", InvalidOption, "excursion_s must be more than 0"),
+        ("frozen_camera:lasting_s=0", InvalidOption, "lasting_s must be more than 0"),
     ],
 )
 def test_words_that_mean_nothing_are_refused(words, error, told):
