@@ -97,7 +97,8 @@ class ConveyorTask:
         n = max(len(asked), 2 + round(2 * wish.difficulty))
         spare = [str(c) for c in rng.permutation([c for c in COLOURS if c not in asked])]
         colours = [*asked, *spare][:n]
-        fault = None if wish.feasible else str(rng.choice(FAULTS))
+        faults = FAULTS if asked or not wish.instruction else FAULTS[1:]  # "all parcels" misses none that is not there
+        fault = None if wish.feasible else str(rng.choice(faults))
         templates = [p for p in self.phrasings if wish.feasible or "{colour}" in p]
         phrase = str(rng.choice(templates))
         if not wish.instruction and "{colour}" in phrase:
