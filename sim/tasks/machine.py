@@ -56,12 +56,13 @@ class MachineChallenge:
 
     def update(self, truth: Truth) -> None:
         """Latch the press. One in vain is forgotten when the part arrives: the machine waits to be started again."""
-        if self.infeasible:
+        if BUTTON not in truth.world.entities:
             return
         latch, down = truth.world.data.userdata, predicates.pushed_down(truth, BUTTON)
+        loaded = not self.infeasible and self._loaded(truth)  # what cannot be loaded may not even be there
         if down and latch[PRESSED] != STARTED:
-            latch[PRESSED] = STARTED if self._loaded(truth) else IN_VAIN
-        elif latch[PRESSED] == IN_VAIN and self._loaded(truth):
+            latch[PRESSED] = STARTED if loaded else IN_VAIN
+        elif latch[PRESSED] == IN_VAIN and loaded:
             latch[PRESSED] = 0
 
 

@@ -203,6 +203,29 @@ def test_words_that_ask_for_more_than_the_task_measures_are_refused(task, words,
         task_named(task).understand(words)
 
 
+def test_all_parcels_can_be_delivered_although_one_colour_is_not_there():
+    for seed in range(12):
+        sim = world("conveyor", seed, feasible=False, instruction="clear the belt of all parcels")
+        reason = sim.truth().infeasible()
+        assert reason.endswith((" bin", "parcel is out of reach")), reason
+
+
+def test_a_button_is_pressed_also_where_that_starts_nothing():
+    """Of what cannot be done a part can be: what was pressed is measured as pressed, and is no success."""
+    reasons = set()
+    for seed in range(12):
+        sim = world("machine", seed, feasible=False)
+        truth = sim.truth()
+        reasons.add(truth.infeasible().split()[-1])
+        if "start button" not in sim.world.entities:
+            continue
+        assert not truth.holds(Subgoal("press", {"target": "start button"}))
+        push(sim, "start button", 10.0)
+        assert truth.holds(Subgoal("press", {"target": "start button"}))
+        assert (truth.success(), truth.progress()) == (False, 0.0)
+    assert len(reasons) > 2
+
+
 @pytest.mark.parametrize(
     "task, words, meant",
     [
