@@ -55,11 +55,10 @@ class Actuator:
 
     def brake(self) -> np.ndarray:
         """One tick of the quickest stop that the acceleration limits allow; fingers stay. Returns `action`."""
-        if self.standing:
-            return self.action
-        velocity = np.clip(self.velocity, -self._fastest, self._fastest)
-        self.velocity = np.sign(velocity) * np.maximum(np.abs(velocity) - self._slower, 0.0)
-        joints = np.clip(self.action[:-1] + self.velocity * self._tick_s, self._low, self._high)
-        self.action = np.append(joints, self.action[-1])
+        if not self.standing:
+            velocity = np.clip(self.velocity, -self._fastest, self._fastest)
+            self.velocity = np.sign(velocity) * np.maximum(np.abs(velocity) - self._slower, 0.0)
+            joints = np.clip(self.action[:-1] + self.velocity * self._tick_s, self._low, self._high)
+            self.action = np.append(joints, self.action[-1])
         self._under_way = deque([self.action] * DELAY_TICKS)
         return self.action
