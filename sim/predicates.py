@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 AT_REST_M_S = 0.02
 ON_TOP_GAP_M = 0.012
 SEATED_GAP_M = 0.005
+PERCHED_M = 0.001  # what does not reach further below a rim stands on it
 INSERTED_SHARE = 0.6  # of a hole's depth
 LIFTED_M = 0.02  # times the robot's reach
 OPEN_FRACTION, SHUT_FRACTION = 0.7, 0.1
@@ -40,16 +41,16 @@ def offset_in(truth: Truth, name: str, container: str) -> np.ndarray:
 
 
 def inside(truth: Truth, name: str, container: str) -> bool:
-    """Its centre is within the walls of a bin, slot or drawer, below the rim plus half of itself; let go, at rest.
+    """Its centre is within the walls of a bin, slot or drawer and its foot below the rim; let go, at rest.
 
-    Only what is loose can be put anywhere.
+    What lies across a corner of the rim is not inside. Only what is loose can be put anywhere.
     """
     if not truth.entity(name).loose:
         return False
     box, (x, y, z) = truth.entity(container), offset_in(truth, name, container)
-    half = truth.target(name).size[2] / 2
+    half, deep = truth.target(name).size[2] / 2, box.rim - box.surface[2] > 2 * PERCHED_M
     within = abs(x - box.surface[0]) < box.size[0] / 2 and abs(y - box.surface[1]) < box.size[1] / 2
-    low = box.surface[2] - 0.01 <= z <= box.rim + half
+    low = box.surface[2] - 0.01 <= z <= box.rim + half - PERCHED_M * deep
     return bool(within and low and name not in truth.touched() and at_rest(truth, name))
 
 

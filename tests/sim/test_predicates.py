@@ -74,6 +74,23 @@ def test_a_thing_is_what_it_is_however_it_tumbled(make_simulation, turn):
     assert truth.success()
 
 
+@pytest.mark.parametrize("corner_m, within", [(0.03, True), (0.06, False), (0.07, False)])
+def test_what_lies_on_the_rim_of_a_bin_is_not_inside(simulation, corner_m, within):
+    """Across a corner a cube rests as firmly as on the floor."""
+    truth = simulation.truth()
+    (origin, rotation), box = truth.pose("blue bin"), truth.entity("blue bin")
+    half, yaw = truth.entity("red cube").size[2] / 2, np.arctan2(rotation[1, 0], rotation[0, 0]) + np.pi / 4
+    joint = simulation.world.data.joint(truth.entity("red cube").joint)
+    joint.qpos[:3] = origin + rotation @ [corner_m, corner_m, box.rim + half + 0.0005]
+    joint.qpos[3:], joint.qvel[:] = [np.cos(yaw / 2), 0, 0, np.sin(yaw / 2)], 0
+    simulation.restore(simulation.state())
+    for _ in range(20):
+        simulation.step(np.append(simulation.spec.home, 1.0))
+    assert predicates.at_rest(truth, "red cube")
+    assert truth.holds(Subgoal("place", {"object": "red cube", "target": "blue bin"})) is within
+    assert truth.success() is within
+
+
 def test_an_unnamed_thing_is_placed_for_certain_only_where_nothing_lies(simulation):
     truth, floor = simulation.truth(), simulation.truth().target("blue bin").surface
     unnamed, named = Subgoal("place", {"target": "blue bin"}), {"target": "blue bin", "object": "red cube"}
