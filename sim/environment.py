@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from numbers import Integral
 from typing import Any
 
 import gymnasium
@@ -92,7 +93,7 @@ class TaskEnvironment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.metadata = self.metadata | {"render_fps": control_hz}
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UnknownName("render mode", render_mode, self.metadata["render_modes"])
-        self.render_mode, self._size, self._quality = render_mode, render_size, FINE if fine else FAST
+        self.render_mode, self._size, self._quality = render_mode, _pixels(render_size), FINE if fine else FAST
         self._body = Simulation(
             task_named(task), load(robot), rates=Rates(physics_hz, control_hz),
             cameras=[_requested(camera) for camera in cameras], wish=Wish(difficulty, True, instruction),
@@ -162,6 +163,13 @@ def _requested(camera: Camera) -> CameraRequest:
     if not isinstance(camera, Sequence) or isinstance(camera, str) or len(camera) not in (3, 4):
         raise InvalidOption(f"camera {camera!r} is not (name, width, height) or (name, width, height, depth)")
     return CameraRequest(*camera)
+
+
+def _pixels(size: tuple[int, int]) -> tuple[int, int]:
+    width_height = tuple(size) if isinstance(size, Sequence | np.ndarray) else ()
+    if len(width_height) != 2 or not all(isinstance(side, Integral) and side > 0 for side in width_height):
+        raise InvalidOption(f"render_size is (width, height) in whole pixels, such as (640, 480); got {size!r}")
+    return width_height
 
 
 def _own(disturbance: str | Disturbance) -> Disturbance:

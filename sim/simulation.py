@@ -7,6 +7,7 @@ An episode's world is drawn from its seed alone. Images are rendered when they a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import mujoco
@@ -97,9 +98,7 @@ class Simulation:
             seed: determines everything; None draws one and reports it as `info["seed"]`.
             options: `difficulty`, `feasible` and `instruction` for this episode, instead of the constructor's.
         """
-        seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else int(seed)
-        if seed < 0:
-            raise InvalidOption(f"a seed is a whole number of at least 0, got {seed}")
+        seed = _checked(np.random.SeedSequence().generate_state(1)[0] if seed is None else seed)
         wish = _wished(self._wish, options or {})
         surroundings, things, troubles = np.random.default_rng(seed).spawn(3)
         scene = compose(self.robot, self.rates, surroundings)
@@ -221,6 +220,12 @@ class Simulation:
         self._release()
         self._world = self._renderer = None
         self._truth.leave()
+
+
+def _checked(seed: Any) -> int:
+    if not isinstance(seed, Integral) or seed < 0:
+        raise InvalidOption(f"a seed is a whole number of at least 0, got {seed!r}")
+    return int(seed)
 
 
 def _wished(default: Wish, options: Mapping[str, Any]) -> Wish:

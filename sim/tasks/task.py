@@ -8,6 +8,7 @@ a failure or a disturbance is calling it again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,8 +36,12 @@ class Wish:
     instruction: str | None = None
 
     def __post_init__(self):
-        if not 0.0 <= self.difficulty <= 1.0:
-            raise InvalidOption(f"difficulty must lie between 0 (easy) and 1 (hard), got {self.difficulty}")
+        if not (isinstance(self.difficulty, Real) and 0.0 <= self.difficulty <= 1.0):
+            raise InvalidOption(f"difficulty must lie between 0 (easy) and 1 (hard), got {self.difficulty!r}")
+        if not isinstance(self.feasible, bool | np.bool_):
+            raise InvalidOption(f"feasible is True or False, got {self.feasible!r}")
+        if not isinstance(self.instruction, str | None):
+            raise InvalidOption(f"an instruction is text, got {self.instruction!r}")
         if self.instruction is not None and not self.instruction.strip():
             raise InvalidOption("the instruction is empty; say what is to be done, or leave it out for the task's own")
 

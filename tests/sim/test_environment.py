@@ -162,6 +162,9 @@ def test_closing_is_allowed_twice_and_resetting_again_after_it():
         ({"difficulty": 1.5}, InvalidOption, "between 0"),
         ({"control_hz": 30.0}, InvalidOption, "whole multiple"),
         ({"render_mode": "human"}, UnknownName, "rgb_array"),
+        ({"render_size": (640,)}, InvalidOption, "width, height"),
+        ({"render_size": (0, 480)}, InvalidOption, "width, height"),
+        ({"render_size": (64.5, 48)}, InvalidOption, "width, height"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(options, error, told):

@@ -115,3 +115,25 @@ def test_names_and_options_that_do_not_exist_are_refused(make_simulation):
         simulation.reset(seed=-1)
     with pytest.raises(InvalidOption, match="empty"):
         simulation.reset(seed=0, options={"instruction": " "})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"seed": 1.5}, {"seed": "3"}, {"seed": -1}, {"options": {"difficulty": "hard"}},
+        {"options": {"difficulty": None}}, {"options": {"feasible": "no"}}, {"options": {"instruction": 5}},
+    ],
+)
+def test_what_a_reset_cannot_mean_is_refused_and_the_world_goes_on(make_simulation, told):
+    """A seed of 1.5 is not 1, and "no" is not yes."""
+    simulation = make_simulation(cameras=())
+    simulation.reset(seed=0)
+    before = simulation.state()
+    with pytest.raises(InvalidOption):
+        simulation.reset(**{"seed": 1} | told)
+    assert np.array_equal(simulation.state(), before)
+
+
+def test_a_seed_of_numpys_is_a_seed(make_simulation):
+    simulation = make_simulation(cameras=())
+    assert simulation.reset(seed=np.int64(3))[1] == simulation.reset(seed=3)[1]
