@@ -24,6 +24,7 @@ SMALL_BIN_M = (0.13, 0.16, 0.06)  # before scaling: for a small robot, which sor
 SMALL = 0.6  # a robot of less than this share of the reference reach gets two bins
 MOST_PER_BIN = 3
 _KIND = re.compile(rf"\b(?:({'|'.join(COLOURS)})\s+)?({'|'.join(SHAPES)}|block|object|thing|piece|one)s?\b")
+_EXCEPTION = re.compile(r"\b(?:except|but|not|others?|rest|remaining)\b|n't\b")
 _BIN = re.compile(rf"\b({'|'.join(COLOURS)})\s+bin\b")
 
 
@@ -117,6 +118,12 @@ class Sort:
             InvalidOption: they are not understood, or two rules send one thing to two bins.
         """
         words = instruction.lower()
+        exception = _EXCEPTION.search(words)
+        if exception:
+            raise InvalidOption(
+                f"sort knows no exceptions, and {instruction!r} says {exception.group()!r}: name every kind of block "
+                "with its bin, and leave out what is to stay"
+            )
         rules = _parse_rules(words)
         for colour, shape in ((c, s) for c in COLOURS for s in SHAPES):
             bins = {rule.bin for rule in rules if rule.covers(f"{colour} {shape}")}

@@ -168,3 +168,16 @@ def test_nonsense_is_refused_with_an_example(task):
 def test_braces_in_an_instruction_are_only_words():
     for task, words in (("sort", "put every cube in the red bin {please}"), ("stack", "stack red on blue {0}")):
         assert world(task, 0, instruction=words).truth().challenge.instruction == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "put everything in the red bin except the cubes",
+        "put every cube in the red bin and all other blocks in the blue bin",
+        "don't put the cubes in the red bin", "cubes go in the red bin, the rest in the blue bin",
+    ],
+)
+def test_an_exception_is_refused_rather_than_taken_for_the_rule(words):
+    with pytest.raises(InvalidOption, match="exceptions"):
+        task_named("sort").understand(words)
