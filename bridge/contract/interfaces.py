@@ -51,8 +51,8 @@ class Policy(Protocol):
     skills: Mapping[str, SkillSpec]
 
     def reset(self, epoch: int) -> None:
-        """Forget everything of earlier subgoals; an epoch below the last one begins another episode, and nothing is
-        known of it yet. Chunks carry this epoch from now on.
+        """Forget everything of earlier subgoals; an epoch that is not above the last one begins another episode, and
+        nothing is known of it yet. Chunks carry this epoch from now on.
         """
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:

@@ -114,7 +114,7 @@ class LearnedPolicy:
 
     def reset(self, epoch: int) -> None:
         """See `Policy`."""
-        if epoch < self._epoch:
+        if epoch <= self._epoch:
             self._forget()
         self._epoch, self._request, self.reflex = epoch, 0, False
         self._way: Way | None = None

@@ -76,9 +76,9 @@ class MotionPolicy:
     def reset(self, epoch: int) -> None:
         """Drop the present skill. What is in the hand, and where things stand, is remembered until the episode ends.
 
-        Another one has begun when the epoch, or the body's time, goes back.
+        Another one has begun when the epoch is not above the last, or when the body's time goes back.
         """
-        if epoch < self._epoch:
+        if epoch <= self._epoch:
             self._mover.forget()
         self._epoch, self._request = epoch, 0
         self._subgoal: Subgoal | None = None
