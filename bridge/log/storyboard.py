@@ -31,7 +31,7 @@ class Scene:
         place: such as "2/5".
         start_s: body time.
         end_s: body time, infinity when the log ends before.
-        attempt: `Attempt.to_dict`, None when the log ends before.
+        attempt: `Attempt.to_dict`, None when the log ends before, or has lost how it ended.
     """
 
     text: str
@@ -106,10 +106,11 @@ class Storyboard:
         """
         if not self.scenes:
             return [Tile(frame_at(end_s), self.closing.title, self.closing.marks, f"{end_s:.1f} s")]
+        over = zip(self.scenes, [*self._starts[1:], end_s], strict=True)  # at the latest when the next one begins
         return [
-            Tile(frame_at(min(scene.end_s, end_s)), scene.text, scene.marks, f"{min(scene.end_s, end_s):.1f} s",
+            Tile(frame_at(min(scene.end_s, until)), scene.text, scene.marks, f"{min(scene.end_s, until):.1f} s",
                  scene.failure)
-            for scene in self.scenes
+            for scene, until in over
         ]
 
     def _phase(self, time_s: float) -> str:
@@ -118,10 +119,17 @@ class Storyboard:
 
 
 def _scenes(events: list[Event]) -> list[Scene]:
-    starts = [event for event in events if event.kind is EventKind.SUBGOAL_START]
-    ends = [event for event in events if event.kind is EventKind.SUBGOAL_END]
-    ends += [None] * (len(starts) - len(ends))
-    return [_scene(start, end) for start, end in zip(starts, ends, strict=False)]
+    """An end belongs to the start before it, if it is of that subgoal: damage may have taken either."""
+    scenes, start = list[Scene](), None
+    for event in events:
+        if event.kind not in (EventKind.SUBGOAL_START, EventKind.SUBGOAL_END):
+            continue
+        ends = event.kind is EventKind.SUBGOAL_END
+        if start is not None:
+            number = start.data["index"]
+            scenes.append(_scene(start, event if ends and event.data.get("index", number) == number else None))
+        start = None if ends else event
+    return scenes if start is None else [*scenes, _scene(start, None)]
 
 
 def _scene(start: Event, end: Event | None) -> Scene:

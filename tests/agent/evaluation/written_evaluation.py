@@ -82,8 +82,9 @@ def record_log(path: Path, *, good: bool, steps: int = 40, pictures: bool = True
             recorder.on_step(Step(index, now, action, action, after, "reach", 0, index % 4 == 0))
             now = after
             if index % (steps // 2) == steps // 2 - 1:
-                done = tried[index >= steps // 2]
-                recorder.on_event(Event(EventKind.SUBGOAL_END, done.end_s, HARM, {"index": 0, **done.to_dict()}))
+                number = int(index >= steps // 2)
+                data = {"index": number, **tried[number].to_dict()}
+                recorder.on_event(Event(EventKind.SUBGOAL_END, tried[number].end_s, HARM, data))
         recorder.on_event(Event(EventKind.DISTURBANCE, half, f"moved {HARM}", {"name": "moved"}))
         if end:
             recorder.on_episode_end(EpisodeResult(

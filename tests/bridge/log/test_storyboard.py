@@ -53,6 +53,29 @@ def test_a_tile_shows_each_subgoal_at_its_end(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("lost", [(), (0,), (1,), (2,), (3,), (5,), (1, 2), (3, 4), (0, 3), (1, 3, 5)])
+def test_whatever_events_are_lost_no_subgoal_is_told_with_the_end_of_another(tmp_path, monkeypatch, lost):
+    events = []
+    for number in range(3):
+        start = {"index": number, "of": 3, **ATTEMPT.subgoal.to_dict(), "instruction": f"number {number}"}
+        end = {"index": number, **replace(ATTEMPT, detail=f"number {number}").to_dict()}
+        events += [Event(EventKind.SUBGOAL_START, float(number), "pick", start),
+                   Event(EventKind.SUBGOAL_END, number + 1.0, "done", end)]
+    board(tmp_path / "e.mcap")
+    monkeypatch.setattr(LogReader, "events", lambda self: (one for k, one in enumerate(events) if k not in lost))
+    story = Storyboard(LogReader(tmp_path / "e.mcap"))
+    assert [scene.text for scene in story.scenes] == [f"number {n}" for n in range(3) if 2 * n not in lost]
+    for scene in story.scenes:
+        number = int(scene.start_s)
+        ended = 2 * number + 1 not in lost
+        assert scene.end_s == (number + 1 if ended else float("inf"))
+        assert (scene.attempt or {}).get("detail") == (scene.text if ended else None)
+    asked = []
+    story.tiles(lambda time_s: asked.append(time_s) or np.zeros((4, 4, 3), np.uint8), 3.0)
+    assert all(begun.start_s < time_s for begun, time_s in zip(story.scenes, asked, strict=True))
+    assert asked == sorted(asked)
+
+
 @pytest.mark.parametrize(
     ("changes", "title", "colour"),
     [
