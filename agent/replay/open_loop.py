@@ -24,10 +24,12 @@ class Segment:
     Attributes:
         subgoal: what was to be done.
         steps: the logged ones, those included in which the body waited.
+        claimed: the log's policy said with the last of them that it was done; None where the log does not tell.
     """
 
     subgoal: Subgoal
     steps: tuple[LoggedStep, ...]
+    claimed: bool | None = None
 
 
 @dataclass
@@ -39,6 +41,7 @@ class OpenLoop:
         logged: (T, d) actions of the log.
         again: (T, d) actions of the policy.
         early: by step, how many steps before the log's policy this one claimed to be done.
+        late: steps with which the log's policy was done, and this one was not.
         failed: by step, what it failed with where the log's policy went on.
     """
 
@@ -46,6 +49,7 @@ class OpenLoop:
     logged: list[np.ndarray] = field(default_factory=list)
     again: list[np.ndarray] = field(default_factory=list)
     early: dict[int, int] = field(default_factory=dict)
+    late: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
 
 
@@ -54,11 +58,12 @@ def segments(reader: LogReader) -> Iterator[Segment]:
     if lost := reader.missing_steps():
         raise LogUnreadable("the control steps {} to {} are missing: which chunk an action is of cannot be told".format(
             *lost))
-    attempts = [Subgoal.from_dict(attempt["subgoal"]) for attempt in reader.attempts]
+    attempts = [(Subgoal.from_dict(attempt["subgoal"]), attempt["claimed"]) for attempt in reader.attempts]
     for number, steps in groupby(reader.steps(), key=lambda step: step.subgoal):
         if number >= len(attempts):  # the log ends before the attempt did
             return
-        yield Segment(HOME if number < 0 else attempts[number], tuple(steps))
+        subgoal, claimed = (HOME, None) if number < 0 else attempts[number]
+        yield Segment(subgoal, tuple(steps), claimed)
 
 
 def open_loop(policy: Policy, parts: Sequence[Segment], source: Source, *, first_step: int = 0) -> OpenLoop:
@@ -77,30 +82,38 @@ def open_loop(policy: Policy, parts: Sequence[Segment], source: Source, *, first
     kept = [i for i, step in enumerate(result.steps) if step >= first_step]
     result.steps, result.logged, result.again = (
         [values[i] for i in kept] for values in (result.steps, result.logged, result.again))
+    result.early, result.failed = (
+        {step: told for step, told in found.items() if step >= first_step} for found in (result.early, result.failed))
+    result.late = [step for step in result.late if step >= first_step]
     return result
 
 
 def _ask(policy: Policy, segment: Segment, source: Source, result: OpenLoop) -> None:
     waiting = [] if all(step.held for step in segment.steps) else list(segment.steps)
     chunk: ActionChunk | None = None
+    taken = 0  # actions of it
     while waiting and (chunk is None or not chunk.final):
         try:
             chunk = policy.infer(source.at(waiting[0].index), segment.subgoal)
         except SkillFailed as reason:
             result.failed[waiting[0].index] = str(reason)
             return
+        taken = 0
         for action in chunk.actions:
             while waiting and waiting[0].held:  # the body waited for an answer
                 waiting.pop(0)
             if not waiting:
-                return
+                break
             step = waiting.pop(0)
             result.steps.append(step.index)
             result.logged.append(step.action)
             result.again.append(np.asarray(action))
+            taken += 1
     left = [step for step in waiting if not step.held]
     if left:
         result.early[left[0].index] = len(left)
+    elif segment.claimed and chunk is not None and not (chunk.final and taken == len(chunk)):
+        result.late.append(result.steps[-1])
 
 
 def policy_finding(
@@ -124,7 +137,8 @@ def policy_finding(
     error = np.abs(logged - again).mean(axis=0)
     return judge(
         "policy", quantities, f"{len(logged)} actions, open loop", steps=result.steps,
-        differs=result.steps[differs[0]] if len(differs) else None, broken=[*result.early, *result.failed],
+        differs=result.steps[differs[0]] if len(differs) else None,
+        broken=[*result.early, *result.late, *result.failed],
         mean_error=dict(zip(spec.action.names, error.tolist(), strict=True)), pictures=dict(source.used),
-        done_early=result.early, failed=result.failed,
+        done_early=result.early, not_done=result.late, failed=result.failed,
     )

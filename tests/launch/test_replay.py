@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from replaying.no_return import Chance, NoReturn, search
 
 from tandem.agent.evaluation.divergence import Status
 from tandem.agent.replay.observations import LoggedObservations
+from tandem.agent.replay.open_loop import policy_finding
 from tandem.agent.replay.plans import asked
 from tandem.bridge.contract import InvalidOption, LogUnreadable
 from tandem.bridge.log import LogReader, Recorder
@@ -132,6 +134,33 @@ def test_another_action_is_the_policys_fault_at_its_step(log, tmp_path, altered)
     assert [row.name for row in found["policy"].rows if row.first is not None] == ["joint3"]
     assert found["policy"].rows[0].peak == pytest.approx(0.02)
     assert found["physics"].status is EXACT
+
+
+class Claims:
+    """A policy that moves as another one does and claims to be done as it is told to."""
+
+    def __init__(self, policy, claims):
+        self._policy, self._claims, self.skills = policy, claims, policy.skills
+
+    def reset(self, epoch):
+        self._policy.reset(epoch)
+
+    def infer(self, observation, subgoal):
+        chunk = self._policy.infer(observation, subgoal)
+        return replace(chunk, final=self._claims(chunk))
+
+
+@pytest.mark.parametrize(("claims", "name"), [(lambda _: False, "not_done"), (lambda _: True, "done_early")])
+def test_a_policy_that_is_done_elsewhere_does_not_do_the_same(log, claims, name):
+    logged = Logged(log)
+    with layers.rig_of(logged, {"policy": logged.system({}).policy}) as rig:
+        source, _ = logged.source(rig)
+        given = (Claims(rig.make_policy(), claims), logged.reader, source, rig.body.spec)
+        found = policy_finding(*given)
+        assert found.status is DIVERGED
+        assert found.step == min(found.facts[name])
+        later = policy_finding(*given, first_step=found.step + 1)
+        assert later.step is None or later.step > found.step
 
 
 def test_another_policy_is_compared_in_radians(log):
