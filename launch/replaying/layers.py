@@ -41,9 +41,15 @@ def physics(logged: Logged, first_step: int = -1) -> list[Finding]:
     steps = np.arange(len(states)) - 1
     kept = steps >= first_step
     differs = [int(step) for step, equal in zip(steps, same, strict=True) if not equal and step >= first_step]
+    restored = [row for row in logged.struck if row > max(first_step, 0)]
+    words = f"{len(logged.commands)} control steps simulated"
+    if restored:
+        words += f", {len(restored)} of them restored from the log after disturbances"
+        if len(restored) >= np.sum(steps >= max(first_step, 0)):
+            return [Finding("physics", Status.INCOMPARABLE, None, f"{words}: nothing is left to compare")]
     return [judge(
-        "physics", _quantities(model, states[kept], again[kept]), f"{len(logged.commands)} control steps simulated",
-        steps=steps[kept], differs=min(differs, default=None), restored_after_disturbances=sorted(logged.struck),
+        "physics", _quantities(model, states[kept], again[kept]), words, steps=steps[kept],
+        differs=min(differs, default=None), restored_after_disturbances=sorted(logged.struck),
     )]
 
 

@@ -79,7 +79,19 @@ def test_a_disturbed_episode_replays_and_says_what_was_restored(tmp_path):
     (physics,) = layers.physics(Logged(path))
     assert physics.status is EXACT
     assert len(physics.facts["restored_after_disturbances"]) == 2
+    assert "2 of them restored from the log after disturbances" in physics.words
     assert LogReader(path).result["certificate"]["verdict"] == "bit-exact"
+
+
+def test_where_every_step_is_restored_nothing_is_compared(log):
+    logged = Logged(log)
+    logged.struck = frozenset(range(1, len(logged.states)))
+    for first_step in (-1, 0, 20):
+        (physics,) = layers.physics(logged, first_step)
+        assert physics.status is Status.INCOMPARABLE
+        assert "nothing is left to compare" in physics.verdict
+    logged.struck = logged.struck - {30}
+    assert layers.physics(logged)[0].status is EXACT
 
 
 # --- each layer tampered with ---
