@@ -152,13 +152,23 @@ def planner_finding(found: Sequence[PlanDifference], *, first_step: int = -1) ->
     limit = TOLERANCE["px"]
     beyond = [one for one in found if one.edits or one.point_px > limit]
     odd = [one for one in found if not one.same]
-    facts = {"calls": [vars(one) for one in found]}
+    facts = {"calls": [vars(one) | {"point_px": _finite(one.point_px)} for one in found]}
     words = f"{len(found)} planner calls"
     if beyond:
-        one = beyond[0]
-        told = f"call {one.number}: {', '.join(one.logged)} became {', '.join(one.again)}" if one.edits else (
-            f"call {one.number}: a point moved by {one.point_px:.1f} px")
-        return Finding("planner", Status.DIVERGED, one.step, told, (), facts)
+        return Finding("planner", Status.DIVERGED, beyond[0].step, _told(beyond[0]), (), facts)
     if odd:
         return Finding("planner", Status.TOLERATED, odd[0].step, words, (), facts)
     return Finding("planner", Status.EXACT, None, words, (), facts)
+
+
+def _told(one: PlanDifference) -> str:
+    if one.edits:
+        return f"call {one.number}: {', '.join(one.logged)} became {', '.join(one.again)}"
+    if _finite(one.point_px) is None:
+        return f"call {one.number}: a point is missing, or in another camera's picture"
+    return f"call {one.number}: a point moved by {one.point_px:.1f} px"
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity."""
+    return value if math.isfinite(value) else None

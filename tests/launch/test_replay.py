@@ -17,8 +17,8 @@ from replaying.no_return import Chance, NoReturn, search
 from tandem.agent.evaluation.divergence import Status
 from tandem.agent.replay.observations import LoggedObservations
 from tandem.agent.replay.open_loop import policy_finding
-from tandem.agent.replay.plans import asked
-from tandem.bridge.contract import InvalidOption, LogUnreadable
+from tandem.agent.replay.plans import Asked, ask_again, asked, planner_finding
+from tandem.bridge.contract import CameraPoint, InvalidOption, LogUnreadable, Plan, PlanRequest, Subgoal
 from tandem.bridge.log import LogReader, Recorder
 from tandem.bridge.log.pictures import PicturePolicy, encode_image
 from tandem.sim.tasks import TASKS
@@ -212,6 +212,25 @@ def test_another_outcome_than_the_one_logged_is_no_exact_replay(log):
         (found,) = layers.closed(logged, {})
         assert (found.status, found.step) == (DIVERGED, result["steps"])
         assert f"{field}" in found.words
+
+
+def test_a_point_in_another_picture_is_told_in_words_and_in_json():
+    def step(camera):
+        return Plan((Subgoal("pick", {"object": "cube", "point": CameraPoint(camera, 3.0, 4.0)}),))
+
+    class Fixed:
+        def plan(self, request):
+            return step("wrist")
+
+    class Source:
+        def at(self, row):
+            return {}
+
+    request = PlanRequest("pick the cube", {}, ("pick",), (), ("front", "wrist"))
+    found = planner_finding(ask_again(Fixed(), [Asked(0, -1, step("front"), ())], Source(), request))
+    assert found.verdict == "diverged at the start"
+    assert "in another camera's picture" in found.words
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 # --- bad input ---
