@@ -20,26 +20,28 @@ class Broadcast:
 
     def __init__(self, subscribers: Iterable[Subscriber]):
         self._subscribers = tuple(subscribers)
+        self._begun: list[Subscriber] = []
         self._silent: list[Subscriber] = []
-        self._started = False
 
     def start(self, start: EpisodeStart) -> None:
         """The episode begins."""
-        self._started = True
-        self._tell(lambda subscriber: subscriber.on_episode_start(start))
+        def begin(subscriber: Subscriber) -> None:
+            self._begun.append(subscriber)
+            subscriber.on_episode_start(start)
+
+        self._tell(begin, self._subscribers)
 
     def step(self, step: Step) -> None:
         """A control step was carried out."""
-        self._tell(lambda subscriber: subscriber.on_step(step))
+        self._tell(lambda subscriber: subscriber.on_step(step), self._begun)
 
     def event(self, event: Event) -> None:
         """Something happened."""
-        self._tell(lambda subscriber: subscriber.on_event(event))
+        self._tell(lambda subscriber: subscriber.on_event(event), self._begun)
 
     def end(self, result: EpisodeResult) -> list[Exception]:
         """The episode is over: everybody who heard it begin hears it end. Returns the errors, in order."""
-        told = self._subscribers if self._started else ()
-        return [error for subscriber in told if (error := self._last_word(subscriber, result)) is not None]
+        return [error for subscriber in self._begun if (error := self._last_word(subscriber, result)) is not None]
 
     def _last_word(self, subscriber: Subscriber, result: EpisodeResult) -> Exception | None:
         try:
@@ -50,9 +52,9 @@ class Broadcast:
             return error
         return None
 
-    def _tell(self, message: Callable[[Subscriber], None]) -> None:
+    def _tell(self, message: Callable[[Subscriber], None], subscribers: Iterable[Subscriber]) -> None:
         unwritable: LogUnwritable | None = None
-        for subscriber in self._subscribers:
+        for subscriber in subscribers:
             if subscriber in self._silent:
                 continue
             try:

@@ -98,9 +98,11 @@ class Agent:
         except Exception as error:  # noqa: BLE001 raised again once everybody has heard the end
             mistake, words = error, f"a mistake in a program: {type(error).__name__}: {error}"
             ending = Ending(False, FailureCode.INTERNAL_ERROR, words)
-        result = finish(episode.ledger, ending, episode.drive, episode.broadcast, self.score, expected)
-        if mistake is not None:
-            raise mistake
+        try:
+            result = finish(episode.ledger, ending, episode.drive, episode.broadcast, self.score, expected)
+        finally:
+            if mistake is not None:  # the first one; what broke at the end because of it is its context
+                raise mistake
         return result
 
     def notice(self, event: Event) -> None:

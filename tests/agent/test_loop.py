@@ -580,6 +580,20 @@ def test_a_mistake_in_a_program_is_raised_after_the_end_was_told():
     assert recorder.result.failure == "INTERNAL_ERROR"
 
 
+def test_the_first_mistake_is_raised_whatever_breaks_at_the_end_because_of_it():
+    class Broken(Recorder):
+        def on_episode_start(self, start):
+            raise KeyError("first")
+
+        def on_episode_end(self, result):
+            raise AttributeError("because of that")
+
+    later = Recorder()
+    with pytest.raises(KeyError, match="first"):
+        run(subscribers=[Broken(), later])
+    assert later.heard == [], "who did not hear it begin hears nothing of it"
+
+
 def test_a_subgoal_that_cannot_be_begun_is_planned_anew():
     nowhere = Subgoal("pick", {"object": "red cube", "point": CameraPoint("front", 9999, 0)})
     body, planner = CountingBody(), Plans((nowhere,), Plan((), feasible=False, reason="it is gone"))
