@@ -23,6 +23,8 @@ from tandem.bridge.contract import (
     observation,
 )
 
+_OVER = "the body ended the episode"
+
 
 class Drive:
     """A body during one episode.
@@ -43,7 +45,7 @@ class Drive:
         self.observation: Observation = {}
         self.steps, self.subgoal = 0, -1
         self._noticed: list[Event] = []
-        self._start_s = math.nan
+        self._start_s, self._over = math.nan, False
 
     def start(
         self, instruction: str | None, seed: int | None, options: Mapping[str, Any] | None, manifest: Mapping[str, Any]
@@ -84,6 +86,8 @@ class Drive:
 
         Raises `SkillFailed(BUDGET_EXHAUSTED)`, `StaleObservation`, `InvalidObservation` and what the body raises.
         """
+        if self._over:
+            raise SkillFailed(FailureCode.BUDGET_EXHAUSTED, _OVER)
         if self.steps >= self._budget:
             raise SkillFailed(FailureCode.BUDGET_EXHAUSTED, f"the episode's {self._budget} control steps are used up")
         before = self.observation
@@ -99,7 +103,8 @@ class Drive:
         self._broadcast.step(step)
         self._tell_noticed()
         if terminated or truncated:
-            raise SkillFailed(FailureCode.BUDGET_EXHAUSTED, "the body ended the episode")
+            self._over = True  # whoever takes this for the failure of one motion may not move on
+            raise SkillFailed(FailureCode.BUDGET_EXHAUSTED, _OVER)
 
     def hold(self, seconds: float, *, phase: str = "hold") -> int:
         """Go on under the last command for at least that long; returns the control steps it took."""

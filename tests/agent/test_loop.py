@@ -621,6 +621,21 @@ def test_a_policy_for_another_layout_may_not_drive():
     assert (result.failure, body.asked) == ("SPEC_MISMATCH", 0)
 
 
+def test_a_body_that_ended_the_episode_is_not_moved_again():
+    """It ends while the arm steps out of the view, which an episode otherwise goes on without."""
+    class Ending(CountingBody):
+        def step(self, action):
+            observation, reward, _, truncated, info = super().step(action)
+            return observation, reward, self.asked >= 3, truncated, info
+
+    body, policy = Ending(), TroubledPolicy(pick=[FailureCode.OBJECT_NOT_FOUND])
+    result, _ = run(body, planner=Plans(TASK, TASK, ()), policy=policy)
+    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "home", "pick"]
+    assert body.asked == 3
+    assert (result.claimed, result.failure) == (False, FailureCode.BUDGET_EXHAUSTED)
+    assert "the body ended the episode" in result.reason
+
+
 def test_a_camera_that_comes_back_is_waited_for():
     class Blinking(DummyBody):
         def step(self, action):
