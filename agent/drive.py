@@ -10,6 +10,7 @@ import numpy as np
 
 from tandem.agent.broadcast import Broadcast
 from tandem.bridge.contract import (
+    ActionKind,
     Body,
     EpisodeStart,
     Event,
@@ -66,10 +67,12 @@ class Drive:
         return instruction
 
     def _standing(self) -> np.ndarray | None:
-        """The measured pose as a command; None where a third party's layout has no such thing."""
-        pose = np.append(self.observation["joint_position"], self.observation["gripper_opening"])
+        """The measured pose as a command; None where a third party's layout has no such thing, whatever its size."""
         action = self.spec.action
-        return np.clip(pose, action.low, action.high) if pose.size == action.size else None
+        if action.kind is not ActionKind.JOINT_POSITION_GRIPPER:
+            return None
+        pose = np.append(self.observation["joint_position"], self.observation["gripper_opening"])
+        return np.clip(pose, action.low, action.high)
 
     @property
     def time_s(self) -> float:

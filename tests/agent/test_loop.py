@@ -621,6 +621,22 @@ def test_a_policy_for_another_layout_may_not_drive():
     assert (result.failure, body.asked) == ("SPEC_MISMATCH", 0)
 
 
+def test_a_layout_of_the_same_size_whose_numbers_mean_something_else_is_never_sent_a_pose():
+    """Joint velocities, say: the pose in which the arm stands would set it moving."""
+    class Other(DummyPolicy):
+        action_kind = ActionKind.CUSTOM
+
+    class Velocities(CountingBody):
+        def __init__(self):
+            super().__init__()
+            self.spec = dataclasses.replace(SPEC, action=dataclasses.replace(SPEC.action, kind=ActionKind.CUSTOM))
+
+    body = Velocities()
+    result, _ = run(body, policy=Other(SPEC), clock=Charged(100))
+    assert (result.failure, body.asked) == ("SPEC_MISMATCH", 0)
+    assert "no command that stands still" in result.reason
+
+
 def test_a_body_that_ended_the_episode_is_not_moved_again():
     """It ends while the arm steps out of the view, which an episode otherwise goes on without."""
     class Ending(CountingBody):
