@@ -5,6 +5,7 @@ Only scripts in this folder compose; the rooms never import one another.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -147,6 +148,8 @@ class System:
             raise UnknownName("policy", self.policy, (*POLICIES, *LEARNED_FORMS, *VLA_FORMS, *FORMS))
         if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
+        if self.horizon_s is not None and not 0 <= self.horizon_s < math.inf:
+            raise InvalidOption(f"--horizon-s is a finite time that is not negative, got {self.horizon_s}")
         if self.body != "sim" and self.clock != "lockstep":
             raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")
         if self.executor is not None:

@@ -21,7 +21,7 @@ from tandem.agent.planner.model import Answer, Question
 from tandem.agent.planner.png import png_url
 from tandem.agent.planner.record import call_record, check_pictures, model_record
 from tandem.agent.planner.together import all_at_once
-from tandem.bridge.contract import PlannerFailed
+from tandem.bridge.contract import InvalidOption, PlannerFailed
 
 THREADS = 8  # questions under way at once
 # Thousandths, as every prompt says in words; and the thoughts of most thinkers, where a server leaves them in the text.
@@ -57,13 +57,15 @@ class ServedModel:
         sampling: how tokens are chosen. The seed goes along with every question.
 
     Raises:
-        InvalidOption: the address is none, or holds a key.
+        InvalidOption: the address is none, or holds a key; `think_tokens` is negative.
     """
 
     def __init__(
         self, base_url: str, model: str, *, family: Family | None = None, timeout_s: float = 60.0, retries: int = 2,
         think_tokens: int = 0, sampling: Sampling | None = None,
     ):
+        if think_tokens < 0:
+            raise InvalidOption(f"think_tokens is not negative, got {think_tokens}")
         self.family, self._id = family or UNNAMED, model
         self._server = ChatServer(base_url, timeout_s=timeout_s, retries=retries)
         self._options = {"timeout_s": timeout_s, "retries": retries, "think_tokens": think_tokens}

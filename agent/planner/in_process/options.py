@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from tandem.bridge.contract import InvalidOption
@@ -25,8 +26,8 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or not 0 < self.top_p <= 1:
-            raise InvalidOption(f"sampling needs temperature >= 0 and 0 < top_p <= 1, got {self}")
+        if not 0 <= self.temperature < math.inf or not 0 < self.top_p <= 1:
+            raise InvalidOption(f"sampling needs a finite temperature >= 0 and 0 < top_p <= 1, got {self}")
 
 
 @dataclass(frozen=True)

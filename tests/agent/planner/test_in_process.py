@@ -129,8 +129,9 @@ def test_options_without_meaning_are_refused():
     for wrong in ({"device": "tpu"}, {"bits": 3}, {"dtype": "int8"}, {"reserve_gb": -1}):
         with pytest.raises(InvalidOption):
             Options(**wrong)
-    with pytest.raises(InvalidOption):
-        Sampling(temperature=-1)
+    for temperature in (-1, float("nan"), float("inf")):
+        with pytest.raises(InvalidOption):
+            Sampling(temperature=temperature)
 
 
 def test_the_log_learns_which_weights_answered(checkpoint):

@@ -242,7 +242,9 @@ def test_an_address_that_is_none_is_refused_without_repeating_a_secret(url):
     assert KEY not in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{"timeout_s": 0}, {"timeout_s": -1}, {"timeout_s": float("nan")}, {"retries": -1}])
+@pytest.mark.parametrize("options", [
+    {"timeout_s": 0}, {"timeout_s": -1}, {"timeout_s": float("nan")}, {"retries": -1}, {"think_tokens": -1},
+])
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(InvalidOption):
         ServedModel("http://localhost:1/v1", "m", **options)
