@@ -50,8 +50,8 @@ def check_spec(spec: str) -> None:
     kind, _, rest = spec.partition(":")
     if kind == "openai" and rest:
         if not re.fullmatch(r"https?://[^#\s]+#\S+", rest):
-            raise InvalidOption(f"{spec!r} is no server: write openai:<base url>#<model>, "
-                                "such as openai:http://127.0.0.1:8000/v1#qwen")
+            raise InvalidOption("what follows openai: is no server (it is not repeated here, it may hold a key): write "
+                                "openai:<base url>#<model>, such as openai:http://127.0.0.1:8000/v1#qwen")
     elif kind == "cassette" and rest:
         if not _tape(spec).is_file():
             raise InvalidOption(f"there is no log {rest!r} to replay; choose one of an episode with a model planner")

@@ -25,6 +25,13 @@ def test_a_word_that_means_no_planner_is_refused(spec, error):
         check_spec(spec)
 
 
+def test_a_server_that_is_none_is_refused_without_repeating_a_secret():
+    for spec in ("openai:https://me:sk-secret@host/v1", "openai:https://host/v1?key=sk-secret"):
+        with pytest.raises(InvalidOption, match="openai:<base url>#<model>") as caught:
+            check_spec(spec)
+        assert "sk-secret" not in str(caught.value)
+
+
 def test_settings_stand_beside_the_weights(tmp_path):
     assert settings_of(str(tmp_path)) == {}
     file = tmp_path / "tandem.json"
