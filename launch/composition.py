@@ -65,7 +65,8 @@ class System:
     """Arm: panda, ur5e, so101."""
     planner: str = "tiny"
     """Planner: tiny (the model in this repository), scripted (uses ground truth, and says so), a folder or hub id of
-    an open model, openai:<base url>#<model>, cassette:<log of an episode>, babble (any valid plan: the floor)."""
+    an open model, openai:<base url>#<model>, cassette:<log of an episode> (with #<model> where several answered),
+    babble (any valid plan: the floor)."""
     perceiver: str | None = None
     """A second model that looks and judges, for a planner that reads text only; named as --planner names one."""
     device: str = "auto"

@@ -22,7 +22,7 @@ from tandem.bridge.log import LogReader
 
 TINY = Path(planner.__file__).parent / "tiny"
 NAMES = ("scripted", "tiny", "babble")
-FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>")
+FORMS = ("<folder>", "<hub id>", "openai:<base url>#<model>", "cassette:<file.mcap>", "cassette:<file.mcap>#<model>")
 SETTINGS_FILE = "tandem.json"
 PLANNER_SETTINGS = {"show_picture": bool, "look_first": bool, "glance_again": int, "point_step": int}
 SETTINGS = {**PLANNER_SETTINGS, "terse": bool}
@@ -53,7 +53,7 @@ def check_spec(spec: str) -> None:
             raise InvalidOption("what follows openai: is no server (it is not repeated here, it may hold a key): write "
                                 "openai:<base url>#<model>, such as openai:http://127.0.0.1:8000/v1#qwen")
     elif kind == "cassette" and rest:
-        if not _tape(spec).is_file():
+        if not _tape(spec)[0].is_file():
             raise InvalidOption(f"there is no log {rest!r} to replay; choose one of an episode with a model planner")
     elif not spec or not (spec in NAMES or Path(spec).expanduser().is_dir() or _HUB_ID.fullmatch(spec)):
         raise UnknownName("planner", spec, (*NAMES, *FORMS))
@@ -74,7 +74,8 @@ def _load(choice: Choice) -> Model:
     if kind == "cassette" and rest:
         from tandem.agent.planner.cassette import CassetteModel
 
-        return CassetteModel(_tape(choice.spec))  # a new one each time, which begins at the beginning
+        tape, name = _tape(choice.spec)
+        return CassetteModel(tape, model=name)  # a new one each time, which begins at the beginning
     with importing(choice.spec):
         return _served(choice, rest) if kind == "openai" and rest else _in_process(choice)
 
@@ -127,8 +128,11 @@ def settings_of(spec: str) -> dict[str, Any]:
 def _told(spec: str) -> dict[str, Any]:
     """Every setting that is told of a model."""
     if spec.startswith("cassette:"):
-        recorded = LogReader(_tape(spec)).manifest.get("planner") or {}
-        known = {**recorded, "terse": (recorded.get("model") or {}).get("terse", False)}
+        tape, name = _tape(spec)
+        recorded = LogReader(tape).manifest.get("planner") or {}
+        minds = [recorded.get(who) or {} for who in ("model", "perceiver")]
+        mind = next((mind for mind in minds if mind.get("id") == name), minds[0])
+        known = {**recorded, "terse": mind.get("terse", False)}
         return {name: known[name] for name in SETTINGS if name in known}
     path = Path(_folder(spec)).expanduser() / SETTINGS_FILE
     if not path.is_file():
@@ -145,8 +149,11 @@ def _told(spec: str) -> dict[str, Any]:
     return settings
 
 
-def _tape(spec: str) -> Path:
-    return Path(spec.partition(":")[2]).expanduser()
+def _tape(spec: str) -> tuple[Path, str | None]:
+    """The log, and which of the models in it is meant, None when none is named."""
+    whole = Path(spec.partition(":")[2]).expanduser()
+    path, mark, name = str(whole).partition(".mcap#")
+    return (Path(path + ".mcap"), name) if mark and not whole.is_file() else (whole, None)
 
 
 def _folder(spec: str) -> str | Path:

@@ -127,7 +127,8 @@ def _who(calls: Sequence[Mapping[str, Any]], model: str | None, path: Path) -> M
     if model is None and len(recorded) == 1:
         return next(iter(recorded.values()))
     if model not in recorded:
-        raise ModelUnusable(f"{path} holds answers of {', '.join(recorded)}: name one of them, not {model!r}")
+        words = "name one of them" if model is None else f"name one of them, not {model!r}"
+        raise ModelUnusable(f"{path} holds answers of {', '.join(recorded)}: {words}, as in cassette:FILE#MODEL")
     return recorded[model]
 
 

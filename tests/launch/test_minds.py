@@ -4,6 +4,10 @@ import pytest
 from composition import Rig, System, load_models
 from minds import Choice, check_spec, load_model, settings_of
 
+from tandem.agent.planner.babbler import Babbler
+from tandem.agent.planner.model import Answer
+from tandem.agent.planner.planner import ModelPlanner
+from tandem.agent.planner.terse import Terse
 from tandem.bridge.contract import InvalidOption, ModelUnusable, UnknownName
 from tandem.bridge.log import LogReader, Recorder
 
@@ -72,3 +76,34 @@ def test_a_recorded_episode_plans_again_without_its_model(tmp_path):
     repeated = [plan for _, plan in LogReader(heard).plans()]
     assert [plan["subgoals"] for plan in repeated] == [plan["subgoals"] for plan in plans]
     assert [plan["reason"] for plan in repeated] == [plan["reason"] for plan in plans]
+
+
+def test_of_an_episode_of_two_models_each_is_replayed_by_its_name(tmp_path):
+    class Eyes(Babbler):
+        def describe(self):
+            return {**super().describe(), "id": "eyes"}
+
+        def _answer(self, question):
+            answer = super()._answer(question)
+            return Answer(answer.value, {**answer.call, "model": {**answer.call["model"], "id": "eyes"}})
+
+    path = tmp_path / "episode.mcap"
+    first = Rig(System(planner="babble"))
+    planner = ModelPlanner(Babbler(), perceiver=Terse(Eyes()))
+    first.make_planner, first._planner = lambda: planner, planner
+    with Recorder(path) as recorder:
+        first.run(3, subscribers=[recorder])
+    first.close()
+    [plan, *_] = [plan for _, plan in LogReader(path).plans()]
+
+    with pytest.raises(ModelUnusable, match="eyes"):
+        load_model(Choice(f"cassette:{path}"))
+    again = Rig(System(planner=f"cassette:{path}#babbler", perceiver=f"cassette:{path}#eyes"))
+    heard = tmp_path / "again.mcap"
+    with Recorder(heard) as recorder:
+        again.run(3, subscribers=[recorder])
+    again.close()
+    [repeated, *_] = [plan for _, plan in LogReader(heard).plans()]
+    assert [call["model"]["id"] for call in repeated["calls"]] == ["eyes", "babbler"]
+    assert [call["system"] for call in repeated["calls"]] == [call["system"] for call in plan["calls"]]
+    assert (repeated["subgoals"], repeated["reason"]) == (plan["subgoals"], plan["reason"])
