@@ -43,12 +43,14 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server said: text, thinking, why it stopped, and tokens by name (None where it does not tell)."""
+    """What a server said: text, thinking, why it stopped, tokens by name (None where it does not tell), and who said it
+    (empty where it does not tell)."""
 
     text: str
     thinking: str
     finish: str
     tokens: Mapping[str, int | None]
+    model: str = ""
 
 
 class ServerRefused(PlannerFailed):
@@ -200,10 +202,11 @@ class ChatServer:
         except (ValueError, RecursionError, TypeError, LookupError, AttributeError) as reason:
             return _Trouble(f"what came back is no chat completion ({type(reason).__name__})", again=False)
         said = {name: self.clean(text) for name, text in message.items() if isinstance(text, str)}
-        thinking = said.get("reasoning_content") or said.get("reasoning", "")
+        thinking, tokens = said.get("reasoning_content") or said.get("reasoning", ""), _tokens(completion.get("usage"))
+        model = self.clean(str(completion.get("model") or ""))[:_WORDS]
         if said.get("refusal"):
-            return Reply(said["refusal"], thinking, "refusal", _tokens(completion.get("usage")))
-        return Reply(said.get("content", ""), thinking, finish, _tokens(completion.get("usage")))
+            return Reply(said["refusal"], thinking, "refusal", tokens, model)
+        return Reply(said.get("content", ""), thinking, finish, tokens, model)
 
     def _failure(self, trouble: _Trouble, tries: int) -> PlannerFailed:
         if 400 <= trouble.status < 500 or trouble.status == 501:

@@ -148,6 +148,8 @@ class ServedModel:
         """One request, and the answer in its reply. Raises `_Astray` when that is whole and breaks the schema."""
         request = self._request(exchange.question, in_prompt=in_prompt)
         reply = self._server.complete(request, end_s=exchange.end_s, notes=exchange.notes)
+        if reply.model not in ("", self._id):
+            exchange.notes.append(f"it says that another model answered: {reply.model!r}")
         text, thinking = _split(reply.text, self.family)
         exchange.reply = reply = replace(reply, text=text, thinking=reply.thinking or thinking)
         if reply.finish == "length":

@@ -73,9 +73,9 @@ def choice(content, finish="stop", **more):
     return {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": content, **more}}
 
 
-def completion(choices):
+def completion(choices, model):
     usage = {"prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 4}}
-    return {"id": "1", "object": "chat.completion", "created": 1, "model": "stub", "choices": choices, "usage": usage}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": model, "choices": choices, "usage": usage}
 
 
 def ways(**replies):
@@ -135,6 +135,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def behave(self, behaviour, request, count):
         key = self.headers["Authorization"]
+        self.model = "another" if behaviour == "another" and count > 1 else request["model"]
         refusal = STATUSES.get(behaviour, lambda *_: None)(count, request, key)
         if refusal:
             self.refuse(*refusal)
@@ -159,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, SHAPELESS[count % len(SHAPELESS)])
 
     def reply(self, content, finish="stop", **more):
-        self.send(200, json.dumps(completion([choice(content, finish, **more)])))
+        self.send(200, json.dumps(completion([choice(content, finish, **more)], self.model)))
 
     def refuse(self, status, message):
         self.send(status, json.dumps({"error": {"message": message, "type": "bad", "code": status}}))

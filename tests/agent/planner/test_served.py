@@ -124,6 +124,12 @@ def test_a_passing_trouble_is_tried_again(stub, question, behaviour, note):
     assert len(stub.requests(url)) == 2
 
 
+def test_a_server_that_says_that_another_model_answered_is_quoted_in_the_call(stub, question):
+    model = ServedModel(stub("another"), "some-model")
+    notes = [model.answer([question])[0].call["notes"] for _ in range(2)]
+    assert notes == [[], ["it says that another model answered: 'another'"]]
+
+
 BAD = [  # behaviour, what the failure says, how many requests were made
     ("empty", "the reply is empty", 1), ("blank", "the reply is empty", 1), ("none", "the reply is empty", 1),
     ("truncated", "cut off after 64 tokens", 1), ("filtered", "content_filter", 1), ("refusing", "refusal", 1),
