@@ -46,8 +46,8 @@ REMEDIES: Mapping[FailureCode, tuple[Recovery, ...]] = {
 """By code, what helps. A code that is not here (a broken body, a bad action, Ctrl-C) ends the episode."""
 
 
-PASSING = frozenset({"pick"})
-"""Skills whose effect ends with what follows: nobody expects a placed object to be held still."""
+PASSING = frozenset({"pick", "home"})
+"""Skills whose effect ends with what follows: nobody expects a placed object to be held still, nor the arm to rest."""
 
 
 UNCERTAIN = frozenset({

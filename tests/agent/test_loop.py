@@ -205,6 +205,19 @@ def test_a_lost_object_backs_up_to_its_pick_without_the_old_point():
     assert heard.of(EventKind.RECOVERY)[0].data["action"] == "back_up"
 
 
+def test_an_arm_that_left_its_rest_pose_is_no_lasting_work_undone():
+    """The plan begins at rest; the cube is lost on its way, and to pick it again needs no new plan."""
+    rest = Subgoal("home")
+    undone = [Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS]
+    verifier = PlannedVerifier(home=[*undone], pick=undone, place=[Outcome.FAILURE, Outcome.SUCCESS])
+    policy = TroubledPolicy(place=[FailureCode.OBJECT_LOST])
+    result, _ = run(planner=Plans((rest, *TASK), ()), policy=policy, verifier=verifier)
+    assert [attempt.subgoal.skill for attempt in result.attempts] == ["home", "pick", "place"] * 2
+    assert (result.claimed, result.plans) == (True, 2)
+    last, _ = run(planner=Plans((*TASK, rest), ()), verifier=PlannedVerifier(home=[Outcome.FAILURE]))
+    assert not last.claimed, "at the end it is to be seen"
+
+
 @pytest.mark.parametrize("code", sorted(UNCERTAIN))
 def test_what_an_empty_hand_let_go_is_looked_at_again_without_the_arm_before_it(code):
     policy = TroubledPolicy(place=[code])
