@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -115,7 +116,7 @@ class ChatServer:
         retries: further tries after a broken connection, a timeout, 429 or 5xx.
 
     Raises:
-        InvalidOption: no http(s) address, or one that holds a password.
+        InvalidOption: no http(s) address, or one that holds a password; a key that cannot be sent.
     """
 
     def __init__(self, base_url: str, *, timeout_s: float, retries: int):
@@ -124,6 +125,8 @@ class ChatServer:
             raise InvalidOption(f"timeout_s is positive and retries not negative, got {timeout_s} and {retries}")
         self.url, self._timeout_s, self._retries = base_url.rstrip("/"), timeout_s, retries
         self._key = os.environ.get("OPENAI_API_KEY", "")
+        if not re.fullmatch("[!-~]*", self._key):
+            raise InvalidOption("OPENAI_API_KEY holds what no header can carry, such as a line break: set it without")
         self._client = openai.OpenAI(
             base_url=self.url, api_key=self._key or "none", max_retries=0, timeout=timeout_s,
             http_client=openai.DefaultHttpxClient(event_hooks={"response": [_shorten]}),

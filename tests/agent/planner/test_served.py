@@ -216,6 +216,14 @@ def test_a_placeholder_for_a_key_garbles_nothing(stub, question, monkeypatch):
     assert ServedModel(stub("good"), "m").answer([question])[0].value == GOOD
 
 
+@pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}", f"{KEY}\u00e4"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(InvalidOption, match="OPENAI_API_KEY") as caught:
+        ServedModel("http://localhost:1/v1", "m")
+    assert KEY not in str(caught.value)
+
+
 def test_thinking_goes_beside_the_reply(stub, question):
     for behaviour in ("thinking", "thinking_aloud"):
         [answer] = ServedModel(stub(behaviour), "m", family=QWEN3_VL).answer([question])
