@@ -3,12 +3,13 @@
 Before anything moves the server, the key map and the body are compared (`SpecMismatch`). A chunk is used only if it
 answers the one outstanding request: after a timeout the connection is closed, so what comes late has nowhere to go, and
 a server of Tandem echoes epoch and request besides. The first request of an epoch waits until the server has
-acknowledged its reset.
+acknowledged its reset. One thread at a time: an episode may end while a thought of its is still waiting for the server.
 """
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,15 +68,17 @@ class RemotePolicy:
         keymap.require(spec, Told())
         self._arm = _arm(spec) if keymap.needs(Part.TOOL_STEPS) else None
         self.told = Told()
+        self._alone = threading.Lock()
         self._asked = 0  # numbers what crosses the wire, and never starts over
         self.reset(0)
         self._begin()
 
     def reset(self, epoch: int) -> None:
         """Forget everything. The server is told with the next request, which waits for its word."""
-        self._epoch, self._request, self._fresh = epoch, 0, True
-        self._subgoal: Subgoal | None = None
-        self._start_s = 0.0
+        with self._alone:
+            self._epoch, self._request, self._fresh = epoch, 0, True
+            self._subgoal: Subgoal | None = None
+            self._start_s = 0.0
 
     def infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         """The next chunk, in the body's control steps.
@@ -89,6 +92,10 @@ class RemotePolicy:
             UnknownName: the skill is not declared.
         """
         skill_named(subgoal.skill, self.skills)
+        with self._alone:
+            return self._infer(observation, subgoal)
+
+    def _infer(self, observation: Observation, subgoal: Subgoal) -> ActionChunk:
         time_s = float(observation[keys.TIME][0])
         if subgoal != self._subgoal:
             self._subgoal, self._start_s = subgoal, time_s
@@ -111,7 +118,8 @@ class RemotePolicy:
 
     def close(self) -> None:
         """Disconnect. Allowed twice; a later call of `infer` connects anew."""
-        self.link.drop()
+        with self._alone:
+            self.link.drop()
 
     def introduce(self) -> list[str]:
         """Lines for a person to look over before anything moves: where the server is, what is called what."""

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from tandem.bridge.conformance import DummyPolicy, check_policy
+from tandem.bridge.conformance import DummyBody, DummyPolicy, check_policy
 from tandem.bridge.contract import (
     FailureCode,
     InvalidOption,
@@ -17,6 +17,7 @@ from tandem.bridge.contract import (
     UnknownName,
     skill_named,
 )
+from tandem.policies.executors import executor_named
 from tandem.policies.remote import ServerRefused, ServerUnresponsive
 
 HOME, PICK = Subgoal("home"), Subgoal("pick", {"object": "red cube"})
@@ -293,6 +294,31 @@ def test_an_observation_that_is_not_whole_moves_nothing(wire, ours, client, spec
     policy.link.ask = without_picture
     assert failure(policy, observation).code is FailureCode.INVALID_OBSERVATION
     assert not served.asked
+
+
+def test_the_next_episode_waits_for_what_the_last_one_still_asks(wire, ours, client, spec, observation):
+    class Live:
+        real_time = True
+
+        def charge_s(self, wall_s):
+            return wall_s
+
+    slow = [1.0]
+    served = Watched(spec, lambda: time.sleep(slow.pop() if slow else 0.0))
+    policy = client(wire, ours(wire, policy=served).port, timeout_s=4.0)
+    for _ in range(2):  # an executor for each episode, one policy for both; the first ends before any answer
+        body, executor = DummyBody(spec), executor_named("async").around(policy, spec, Live())
+        observation, _ = body.reset(seed=1)
+        executor.reset(1)
+        chunk = executor.infer(observation, HOME)
+    for _ in range(100):
+        time.sleep(spec.dt_s)
+        chunk = executor.infer(observation, HOME)
+        observation, *_ = body.step(chunk.actions[0])
+        if chunk.final:
+            break
+    assert chunk.final
+    assert len(served.asked) >= 2
 
 
 def test_a_thread_that_computes_holds_no_other_client_up_for_ever(wire, ours, client, spec, observation):
