@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,11 @@ class Loaded:
     def network(self) -> Network:
         """Its two halves."""
         return Network(self.model)
+
+    @cached_property
+    def alone(self) -> Lock:
+        """Held while a chunk is drawn: in buffers that policies share, two at once would draw one from both."""
+        return Lock()
 
     @cached_property
     def field(self) -> Field:

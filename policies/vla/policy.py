@@ -72,7 +72,7 @@ class Pi0Policy:
         self.skills = _skills(loaded, skills)
         self.observes = tuple(_observed(self.keymap))
         self._ends = loaded.adapter is not None and loaded.adapter.about.ends
-        self._network, self._field = loaded.network, loaded.field
+        self._network, self._field, self._alone = loaded.network, loaded.field, loaded.alone
         if loaded.options.speed != "eager":
             loaded.warm(len(self.keymap.cameras))
         self._steps = loaded.options.steps or loaded.model.config.num_inference_steps
@@ -128,7 +128,8 @@ class Pi0Policy:
             self._subgoal, self._start_s = subgoal, time_s
         if time_s - self._start_s > subgoal.timeout_s:
             raise SkillFailed(FailureCode.TIMEOUT, f"{subgoal} took longer than {subgoal.timeout_s:g} s")
-        drawn = sampler(self._drawing(observation, subgoal)).detach().float().cpu().numpy()
+        with self._alone:
+            drawn = sampler(self._drawing(observation, subgoal)).detach().float().cpu().numpy()
         drawn, over = self._ended(drawn)
         try:
             answer = {self._action.theirs: self._scales[1].restored(drawn[:, :self._size].astype(np.float64))}

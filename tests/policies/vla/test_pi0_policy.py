@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -138,6 +139,25 @@ def test_what_is_captured_is_shared_and_ready(loaded, panda, seen):
     assert one._field._moving._inputs  # before the first chunk
     np.testing.assert_allclose(
         one.infer(seen(panda), PICK).actions, plain.infer(seen(panda), PICK).actions, atol=1e-5)
+
+
+def test_two_that_think_at_once_do_not_draw_one_chunk(loaded, panda, seen):
+    model, observed = loaded(speed="graphs"), [seen(panda, seed) for seed in (0, 1)]
+    drawn: dict[int, list[np.ndarray]] = {0: [], 1: []}
+
+    def think(number):  # as the last episode's thought still does when the next one begins
+        policy = Pi0Policy(panda, model)
+        for _ in range(5):
+            policy.reset(1)
+            drawn[number].append(policy.infer(observed[number], PICK).actions)
+
+    for threads in ([0], [1], [0, 1]):
+        at_work = [threading.Thread(target=think, args=(number,)) for number in threads]
+        for thread in at_work:
+            thread.start()
+        for thread in at_work:
+            thread.join()
+    assert all(len(chunks) == 10 and all(np.array_equal(chunks[0], one) for one in chunks) for chunks in drawn.values())
 
 
 def test_slower_actions_have_a_stride(loaded, panda, seen):
