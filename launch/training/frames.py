@@ -24,9 +24,18 @@ def cached(cache: Cache, sources: list[Source], console: Console) -> list[Cached
 
 
 def apart(episodes: Iterable[Cached], hold_out: int) -> tuple[list[Cached], list[Cached]]:
-    """Those to learn from, and those to check on: of every `hold_out` the last; 0 learns from all."""
+    """Those to learn from, and those to check on: of every `hold_out` the last; 0 learns from all.
+
+    One that is there more than once, to count as often, is on one side only, and is checked on once.
+    """
     learned: list[Cached] = []
-    checked: list[Cached] = []
-    for number, episode in enumerate(episodes, 1):
-        (checked if hold_out and number % hold_out == 0 else learned).append(episode)
-    return learned, checked
+    checked: dict[str, Cached] = {}
+    seen: set[str] = set()
+    for episode in episodes:
+        new = episode.digest not in seen
+        seen.add(episode.digest)
+        if new and hold_out and len(seen) % hold_out == 0:
+            checked[episode.digest] = episode
+        elif episode.digest not in checked:
+            learned.append(episode)
+    return learned, list(checked.values())

@@ -50,6 +50,7 @@ class Cached:
         skills: of each stretch.
         words: of each stretch.
         sentences: of each stretch, its instruction in plain words; empty in a cache that was made without them.
+        digest: of the episode; two of the same digest are the same.
         actions: (T, n + 1) what the demonstrator wanted.
         tools: (T, 7) poses of the tool where these lead.
         q: (F, n) of each frame.
@@ -77,6 +78,7 @@ class Cached:
     ends: np.ndarray
     frames: tuple[np.ndarray, ...]
     sentences: tuple[str, ...] = ()
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.step)
@@ -166,7 +168,7 @@ def read(place: Path) -> Cached:
     frames = tuple(np.load(place / f"window-{k}.npy", mmap_mode="r", allow_pickle=False) for k in range(count))
     return Cached(
         about["source"], about["spec"], tuple(about["skills"]), tuple(map(tuple, about["words"])), **loaded,
-        frames=frames, sentences=tuple(about.get("sentences", ())),
+        frames=frames, sentences=tuple(about.get("sentences", ())), digest=about["digest"],
     )
 
 
