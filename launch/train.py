@@ -59,7 +59,7 @@ class Options:
     rate: float = 1e-3
     """Peak learning rate."""
     hold_out: int = 20
-    """Of every so many episodes the last is checked on and not learned from; 0 learns from all."""
+    """Of every so many episodes the last is checked on and not learned from, 2 at least; 0 learns from all."""
     start: Path | None = None
     """A stored policy whose weights to begin with."""
     device: Literal["auto", "cpu"] = "auto"
@@ -76,6 +76,10 @@ class Options:
     def __post_init__(self):
         if min(self.horizon, self.stride, self.steps, self.batch, self.threads) < 1 or not self.rate > 0:
             raise InvalidOption("--horizon, --stride, --steps, --batch, --threads and --rate must be positive")
+        if self.hold_out < 0 or self.hold_out == 1:
+            raise InvalidOption(f"--hold-out is 0 (learns from all) or at least 2 episodes, got {self.hold_out}")
+        if self.seed < 0:
+            raise InvalidOption(f"--seed is a whole number of at least 0, got {self.seed}")
         if not isinstance(self.given, dict):
             raise InvalidOption(f"--settings is no JSON object: {self.settings}")
 

@@ -89,6 +89,11 @@ def test_bad_options_are_told(tmp_path):
         Options(data=(tmp_path,), folder=tmp_path, steps=0)
     with pytest.raises(InvalidOption, match="JSON"):
         Options(data=(tmp_path,), folder=tmp_path, settings="dim=3")
+    for hold_out in (1, -20):  # would keep everything aside, or count backwards
+        with pytest.raises(InvalidOption, match="--hold-out is 0"):
+            Options(data=(tmp_path,), folder=tmp_path, hold_out=hold_out)
+    with pytest.raises(InvalidOption, match="--seed"):
+        Options(data=(tmp_path,), folder=tmp_path, seed=-1)
     done = run("train.py", "--data", tmp_path, "--folder", tmp_path / "run", cwd=tmp_path)
     assert done.returncode == 2
     assert "no episode logs" in done.stderr
