@@ -62,7 +62,8 @@ def _lessons(options: Any, console: Console) -> tuple[Lessons, Lessons | None]:
 
 def _manifest(options: Any, learned: Lessons, console: Console) -> Manifest:
     """That of the folder, of the start, or a new one; the statistics of a policy never change after its first step."""
-    there, how = Path(options.folder) / MANIFEST, {name: getattr(options, name) for name in ("batch", "rate", "seed")}
+    there = Path(options.folder) / MANIFEST
+    how = {name: getattr(options, name) for name in ("batch", "rate", "seed", "steps")} | {"frames": len(learned)}
     if there.exists():
         manifest = Manifest.read(there)
     elif options.start is not None:
@@ -86,7 +87,11 @@ def _manifest(options: Any, learned: Lessons, console: Console) -> Manifest:
 
 
 def _tell_changes(began: Mapping[str, Any], how: Mapping[str, Any], console: Console) -> None:
-    """Going on with another batch, rate or seed is no mistake, but no longer the same training to the bit."""
+    """Going on with other options or data is no mistake, but no longer the same training to the bit.
+
+    The rate falls towards the last step; batches are drawn from all frames, and which episodes are held out depends on
+    those before them.
+    """
     changed = [f"{name} was {began[name]}, is {now} now" for name, now in how.items() if began.get(name, now) != now]
     if changed:
         console.print(f"[yellow]goes on otherwise than it began:[/] {'; '.join(changed)}")
