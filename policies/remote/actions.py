@@ -16,6 +16,7 @@ from tandem.policies.remote.parts import JOINT_PARTS, Part, Slot, as_gripper, as
 from tandem.policies.remote.question import describe
 
 MAX_ACTIONS = 1000  # of one chunk
+_FAR = 1e3  # rad, m or openings in one action: nobody means them, and sums and steps of them are no numbers any more
 
 
 def to_body(
@@ -32,7 +33,8 @@ def to_body(
 
     Raises:
         SpecMismatch: a key is missing, or an array has another shape than the map says.
-        InvalidAction: a number is not finite, or a joint lies further outside its range than the map allows.
+        InvalidAction: a number is not finite or out of all measure, or a joint lies further outside its range than the
+            map allows.
         SkillFailed: no joint positions within limits follow the tool.
     """
     arrays = {vector.theirs: _checked(vector, spec, answer) for vector in keymap.action}
@@ -60,7 +62,12 @@ def _checked(vector: VectorKey, spec: BodySpec, answer: Mapping[str, Any]) -> np
         raise SpecMismatch([f"action {vector.theirs!r}: {wanted} here, {describe(array)} there"])
     if not np.isfinite(array).all():
         raise InvalidAction(f"action {vector.theirs!r} holds NaN or infinity")
-    return array.astype(np.float64)
+    numbers = array.astype(np.float64)
+    for slot, where in vector.bounds(spec):
+        if (np.abs(numbers[:, where]) > _FAR * np.abs(slot.scale)).any():
+            most = np.abs(numbers[:, where]).max()
+            raise InvalidAction(f"action {vector.theirs!r}: {most:.4g} for {slot.words()}; is the unit right?")
+    return numbers
 
 
 def _joints(

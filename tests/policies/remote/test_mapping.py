@@ -144,6 +144,23 @@ def test_numbers_that_cannot_be_meant_move_nothing(value, spec, observation):
         to_body(action_map(Slot(Part.JOINTS), Slot(Part.OPENING)), spec, {"actions": rows}, observation)
 
 
+@pytest.mark.parametrize("slots", [
+    (Slot(Part.JOINT_STEPS, 0.2), Slot(Part.OPENING)), (Slot(Part.JOINTS), Slot(Part.OPENING)),
+    (Slot(Part.TOOL_STEPS), Slot(Part.CLOSE_SIGN)),
+], ids=["steps", "gripper", "tool"])
+@pytest.mark.parametrize("value", [1e10, 1.7e308])
+def test_numbers_that_are_finite_and_out_of_all_measure_move_nothing(slots, value, spec_of):
+    from tandem.policies.motion.kinematics import Arm
+
+    panda = spec_of("panda")
+    observation = {"joint_position": panda.home, "gripper_opening": np.ones(1),
+                   "tool_pose": np.array([0.4, 0, 0.3, 0, 1, 0, 0])}
+    rows = np.zeros((3, sum(slot.size(panda) for slot in slots)))
+    rows[:2, -1 if slots[0].part is Part.JOINTS else 0] = value, -value  # their sum, or what is between them, is none
+    with pytest.raises(InvalidAction, match="is the unit right"):
+        to_body(replace(action_map(*slots), dt_s=1 / 15), panda, {"actions": rows}, observation, Arm(panda))
+
+
 def test_a_little_beyond_the_range_is_clipped(spec, observation):
     row = np.append(spec.position_high + 0.01, 1.3)[None]
     chunk = to_body(action_map(Slot(Part.JOINTS), Slot(Part.OPENING)), spec, {"actions": row}, observation)
