@@ -15,6 +15,8 @@ import numpy as np
 from tandem.bridge.contract import ActionKind, BodySpec, InvalidOption, SpecMismatch
 from tandem.policies.remote.parts import GRIPPER_PARTS, JOINT_PARTS, STATE_PARTS, Part, Slot
 
+_DTYPES = ("<f4", "<f8")
+
 
 @dataclass(frozen=True)
 class CameraKey:
@@ -33,6 +35,11 @@ class CameraKey:
     size: tuple[int, int] | None = None
     channels_first: bool = False
     depth: bool = False
+
+    def __post_init__(self):
+        whole = self.size is None or all(type(side) is int and side > 0 for side in self.size)
+        if not whole or (self.size is not None and len(self.size) != 2):
+            raise InvalidOption(f"camera {self.ours!r}: a size is width and height in pixels, got {self.size}")
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,14 @@ class KeyMap:
             raise InvalidOption(f"key map {self.name!r}: an action has one slot of joints and one of the gripper")
         if any(slot.part not in STATE_PARTS for vector in self.state for slot in vector.slots):
             raise InvalidOption(f"key map {self.name!r}: a state is made of {', '.join(sorted(STATE_PARTS))}")
-        if (self.dt_s is not None and not 0 < self.dt_s < 10) or (self.use is not None and self.use < 1):
-            raise InvalidOption(f"key map {self.name!r}: dt_s must be 0 to 10 s, use at least 1 action")
+        if self.dt_s is not None and not 0 < self.dt_s < 10:
+            raise InvalidOption(f"key map {self.name!r}: dt_s must be 0 to 10 s, got {self.dt_s}")
+        if self.use is not None and (type(self.use) is not int or self.use < 1):
+            raise InvalidOption(f"key map {self.name!r}: use is a whole number of at least 1 action, got {self.use}")
+        if not (isinstance(self.beyond_rad, (int, float)) and self.beyond_rad >= 0):
+            raise InvalidOption(f"key map {self.name!r}: beyond_rad is an angle of at least 0, got {self.beyond_rad}")
+        if self.dtype not in _DTYPES:
+            raise InvalidOption(f"key map {self.name!r}: dtype must be one of {', '.join(_DTYPES)}, got {self.dtype}")
 
     def needs(self, part: Part) -> bool:
         """Whether an action has a slot of that meaning."""
@@ -155,6 +168,9 @@ class KeyMap:
                 yield f"depth of camera {key.ours!r}: {spec.robot} gives none"
         if spec.action.kind is not ActionKind.JOINT_POSITION_GRIPPER or spec.gripper is None:
             yield f"action of {spec.robot}: {spec.action.kind}; joint positions and a gripper are needed"
+        for slot in (slot for vector in (*self.state, *self.action) for slot in vector.slots):
+            if isinstance(slot.scale, tuple) and len(slot.scale) != slot.size(spec):
+                yield f"scales of {slot.part}: {len(slot.scale)} in map {self.name!r}, {slot.size(spec)} numbers here"
         if self.joints is not None and sorted(self.joints) != sorted(spec.joint_names):
             yield f"joints of map {self.name!r}: {', '.join(self.joints)}; {spec.robot}: {', '.join(spec.joint_names)}"
 

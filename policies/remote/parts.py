@@ -5,12 +5,13 @@ Angles in radians, lengths in metres, unless a slot has a scale: theirs = ours *
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from tandem.bridge.contract import BodySpec, Observation
+from tandem.bridge.contract import BodySpec, InvalidOption, Observation
 from tandem.bridge.contract import observation as keys
 
 
@@ -55,11 +56,19 @@ class Slot:
 
     Attributes:
         part: what its numbers mean.
-        scale: theirs = ours * scale; for example 57.29578 where they speak of degrees.
+        scale: theirs = ours * scale, one for all numbers or one for each; for example 57.29578 where they speak of
+            degrees.
+
+    Raises InvalidOption for a scale that is none.
     """
 
     part: Part
     scale: float | tuple[float, ...] = 1.0
+
+    def __post_init__(self):
+        scales = self.scale if isinstance(self.scale, tuple) else (self.scale,)
+        if not all(isinstance(one, (int, float)) and math.isfinite(one) and one for one in scales):
+            raise InvalidOption(f"{self.part}: a scale is a number other than 0, or a list of such, got {self.scale}")
 
     def size(self, spec: BodySpec) -> int:
         """How many numbers it has for a body."""

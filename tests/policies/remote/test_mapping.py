@@ -252,12 +252,22 @@ def test_a_map_of_ones_own(tmp_path, spec, observation):
 @pytest.mark.parametrize("text", [
     "", "prompt = 3 4", FILE.replace("joint_offsets", "joint_wishes"), FILE + "\nspeed = 3",
     FILE.replace("theirs = \"state\", ", ""), FILE.replace("dt_s = 0.1", "dt_s = -1"),
+    *(FILE.replace("57.29578", scale) for scale in ("0", "nan", "inf", '["a"]')),
+    *(FILE.replace("[64, 64]", size) for size in ("[64]", "[64, 0]", "[64.5, 64]", '["a", 64]')),
+    *(f"{line}\n{FILE}" for line in (
+        "use = 2.5", "beyond_rad = nan", 'beyond_rad = "a"', 'dtype = "<i4"', 'dtype = "<f9"', 'dtype = "<U5"')),
 ])
 def test_a_map_that_says_what_no_map_says(text, tmp_path, spec):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(InvalidOption):
         key_map(str(path), spec)
+
+
+def test_scales_for_another_number_of_joints_are_refused_before_anything_moves(spec):
+    keymap = action_map(Slot(Part.JOINTS, (1.0, 2.0)), Slot(Part.OPENING))
+    with pytest.raises(SpecMismatch, match="scales of joint_position: 2"):
+        keymap.require(spec, Told())
 
 
 def test_maps_that_are_not_there(tmp_path, spec):
