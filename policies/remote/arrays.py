@@ -14,6 +14,7 @@ are refused whichever way they are written, so nothing that could run is ever ma
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 import re
@@ -28,6 +29,7 @@ from tandem.policies.remote.errors import Undecodable
 
 MAX_FRAME = 64 * 2**20  # bytes of one message: three uncompressed pictures of 1920x1080 and room for more
 _MAX_ITEMS = 4096  # room is made for a list as soon as its length is read
+_MAX_LISTS = 1000  # and maps, of one message: an empty one is a byte there and a hundred here
 _MAX_DIMENSIONS = 8
 _MAX_JSON = 2**16
 _DTYPE = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248])")
@@ -61,18 +63,31 @@ def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Any:
         limit: bytes that it may have.
 
     Raises:
-        Undecodable: too large, no msgpack, or an array that is not what it says.
+        Undecodable: too large, of too many parts, no msgpack, or an array that is not what it says.
     """
     size = len(frame)
     if size > limit:
         raise Undecodable(f"a message of {size} bytes; at most {limit} are read")
+    counted = _counted()
     try:
         return msgpack.unpackb(
-            frame, object_hook=_revive, max_map_len=_MAX_ITEMS, max_array_len=_MAX_ITEMS, max_bin_len=size,
-            max_str_len=size, max_ext_len=0,
+            frame, object_hook=lambda plain: _revive(counted(plain)), list_hook=counted, max_map_len=_MAX_ITEMS,
+            max_array_len=_MAX_ITEMS, max_bin_len=size, max_str_len=size, max_ext_len=0,
         )
     except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as reason:
         raise Undecodable(f"no msgpack: {str(reason) or type(reason).__name__}"[:200]) from None
+
+
+def _counted() -> Callable[[Any], Any]:
+    """Gives back each list and map of a message, as long as there are not too many."""
+    numbers = itertools.count(1)
+
+    def count(value: Any) -> Any:
+        if next(numbers) > _MAX_LISTS:
+            raise Undecodable(f"a message of more than {_MAX_LISTS} lists and maps; send numbers as arrays")
+        return value
+
+    return count
 
 
 def _revive(plain: dict[Any, Any]) -> Any:

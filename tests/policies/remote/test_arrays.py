@@ -168,6 +168,19 @@ def test_hostile_bytes_cost_neither_memory_nor_time(frame):
     assert spent < 2.0
 
 
+@pytest.mark.parametrize("one", [b"\x90", b"\x80", b"\x91\xa2no", b"\x81\xa1a\x01"])
+def test_a_message_of_little_parts_costs_little(one):
+    row = b"\xdc\x0f\xff" + one * 4095
+    frame = b"\xdc\x03\xe8" + row * 1000  # 4 to 16 MB, of which Python's objects would be 70 times as large
+    tracemalloc.start()
+    try:
+        with pytest.raises(Undecodable, match="lists and maps"):
+            decode(frame)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("told", [{"as_json": {"modality_keys": ["a"]}}, {"as_json": '{"modality_keys": ["a"]}'},
                                   {"as_dict": {"modality_keys": ["a"]}}])
 def test_a_modality_config_is_read_in_its_three_forms(told):
