@@ -7,8 +7,10 @@ time: deterministic. Where time is real it runs on a thread of its own, and what
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,6 +18,16 @@ from typing import Protocol
 from tandem.bridge.contract import ActionChunk
 
 _EPS_S = 1e-6
+_LEAVING_S = 10.0
+_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave() -> None:
+    """Thoughts end before the process does: torn from its work, torch aborts it. One that hangs is not waited for."""
+    end_s = time.monotonic() + _LEAVING_S
+    for thread in list(_threads):
+        thread.join(max(0.0, end_s - time.monotonic()))
 
 
 class Clock(Protocol):
@@ -154,6 +166,7 @@ class OffThread:
 
         self._running = running
         self._thread = threading.Thread(target=work, name="policy-thinks", daemon=True)
+        _threads.add(self._thread)
         self._thread.start()
 
     def answer(self, time_s: float) -> Answer | None:
