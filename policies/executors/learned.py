@@ -87,6 +87,7 @@ class LearnedFlow:
         self._manifest, self._arm, self._device, self._execute = manifest, Arm(spec), device, execute
         self._decoder = Decoder(manifest.layout, spec, self._arm)
         self.skills: Mapping[str, SkillSpec] = self._policy.skills
+        self.observes = self._policy.observes
         self.horizon, self.stride = manifest.horizon * manifest.stride, manifest.stride
         self.trained_prefix = min(network.config.prefix, manifest.horizon - 1)
 

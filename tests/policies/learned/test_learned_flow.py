@@ -95,3 +95,21 @@ def test_another_architecture_has_none(made, spec_of):
     spec = spec_of("panda")
     with pytest.raises(InvalidOption, match="no velocity field"):
         LearnedFlow(spec, *made(spec, "act"))
+
+
+def test_beside_the_arm_only_what_it_looks_at_is_copied(policy, observation, spec_of):
+    class Live(Charged):
+        real_time = True
+
+    class Looked(dict):
+        keys_read: set[str] = set()
+
+        def __getitem__(self, key):
+            self.keys_read.add(key)
+            return super().__getitem__(key)
+
+    looked = Looked(observation)
+    executor = executor_named("async").around(policy(), spec_of("panda"), Live())
+    executor.reset(1)
+    executor.infer(looked, PICK)
+    assert {key for key in looked.keys_read if "." in key} == {"image.front", "image.wrist"}  # no depth
