@@ -43,6 +43,8 @@ class Ledger:
         subgoals: those of the last plan that had any.
         before: by index in that plan, the observation that the verifier compares with.
         seen: by index in that plan, the verifier's last word.
+        owed: what earlier plans were to do, was not seen done, and no later plan has taken up; with the observation
+            that the verifier compares with, None for what was not begun.
         plans: planner calls so far.
         privileged: ground truth was used.
         looks: the verifier looks at what it judges.
@@ -52,10 +54,19 @@ class Ledger:
         self.attempts: list[Attempt] = []
         self.plans, self.privileged, self.looks = 0, privileged, looks
         self.started_s = time.perf_counter()
+        self.subgoals: tuple[Subgoal, ...] = ()
+        self.owed: list[tuple[Subgoal, Observation | None]] = []
         self.begin(())
 
     def begin(self, subgoals: tuple[Subgoal, ...]) -> None:
-        """A new plan: nothing of it was seen yet."""
+        """A new plan: nothing of it was seen yet. What it drops of the last one without having seen it done is owed.
+
+        What was not even begun is dropped by a plan with work of its own, which says anew what is left to do.
+        """
+        works = [subgoal for subgoal in subgoals if subgoal.skill not in PASSING]
+        left = [(subgoal, self.before.get(i)) for i, subgoal in enumerate(self.subgoals)
+                if subgoal.skill not in PASSING and not self.done(i) and (i in self.before or not works)]
+        self.owed = [debt for debt in [*self.owed, *left] if not any(_takes_up(work, debt[0]) for work in works)]
         self.subgoals = subgoals
         self.before: dict[int, Observation] = {}
         self.seen: dict[int, Verdict] = {}
@@ -87,12 +98,19 @@ class Ledger:
         told = for_the_record(score, drive=drive) if known else None
         measured, progress = told or (None, None)
         return EpisodeResult(
-            claimed=ending.claimed, seen=self.unseen() is None if self.seen and self.looks else None,
+            claimed=ending.claimed, seen=self.unseen() is None and not self.owed if self.seen and self.looks else None,
             measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,
             reason=ending.reason, progress=progress, attempts=tuple(self.attempts), steps=drive.steps,
             plans=self.plans, body_s=drive.elapsed_s, wall_s=time.perf_counter() - self.started_s,
             privileged=self.privileged, expected=expected,
         )
+
+
+def _takes_up(work: Subgoal, owed: Subgoal) -> bool:
+    """Whether a subgoal of a later plan is about the same object; about the same place, where there is no object."""
+    if "object" in owed.arguments:
+        return work.arguments.get("object") == owed.arguments["object"]
+    return work.arguments.get("target") == owed.arguments.get("target")
 
 
 def for_the_record(ask: Callable[..., Any], *about: Any, drive: Drive) -> Any:

@@ -294,7 +294,10 @@ class _Episode:
         return 0
 
     def conclude(self) -> Ending:
-        """The planner finds nothing left to do: claim it only if the verifier has seen every subgoal done."""
+        """The planner finds nothing left to do: claim it only if the verifier has seen every subgoal done.
+
+        That goes for those of earlier plans, too, unless a later plan was about the same thing.
+        """
         ledger = self.ledger
         if not ledger.subgoals:  # an empty reply is no evidence that anything was done
             return Ending(False, FailureCode.PLANNER_FAILED, "the planner finds nothing to do, and nothing was done")
@@ -305,6 +308,14 @@ class _Episode:
             if not ledger.done(i):
                 reason = f"the planner finds nothing left to do, but {ledger.subgoals[i]} was not seen done"
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
+        while ledger.owed:
+            subgoal, before = ledger.owed[0]
+            verdict = self.look(subgoal, before) if before is not None else None
+            if verdict is None or verdict.outcome is not Outcome.SUCCESS:
+                reason = f"the planner finds nothing left to do, but {subgoal} of an earlier plan was not seen done"
+                return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
+            self.drive.event(EventKind.NOTE, f"last look at {subgoal}: {verdict.evidence}")
+            ledger.owed.pop(0)
         how = "seen done" if ledger.looks else "claimed by the policy, which nobody verified,"
         return Ending(True, None, f"every subgoal was {how} and nothing is left to do")
 

@@ -295,6 +295,40 @@ def test_what_was_seen_undone_on_looking_back_is_not_claimed():
     assert not result.seen
 
 
+PRESS, REST = Subgoal("press", {"target": "button"}), Subgoal("home")
+ELSEWHERE = (Subgoal("pick", {"object": "cube"}), Subgoal("place", {"object": "cube", "target": "shelf"}))
+
+
+@pytest.mark.parametrize(("plans", "claimed"), [
+    (((PICK, PLACE, PRESS), ()), False),
+    (((PICK, PLACE, PRESS), (REST,), ()), False),
+    (((PICK, PLACE, PRESS), ELSEWHERE, ()), False),
+    (((PICK, PLACE, PRESS), (REST,), ELSEWHERE, (REST,), ()), False),
+    (((PRESS, PICK, PLACE), (PICK, PLACE), (PRESS,), ()), True),  # taken up again, and seen done then
+    (((PRESS, PICK, PLACE), (REST,), ()), False),  # with the rest of the plan, which was never begun
+])
+def test_what_failed_is_not_forgotten_with_its_plan(plans, claimed):
+    """A planner that drops it believes that it is done: that must be seen."""
+    verifier = PlannedVerifier(press=[Outcome.FAILURE, *[Outcome.SUCCESS] * claimed])
+    result, _ = run(planner=Plans(*plans), verifier=verifier, limits=Limits(retries=0, back_ups=0, replans=8))
+    assert (result.claimed, result.seen) == (claimed, claimed), result.reason
+
+
+def test_what_was_dropped_is_looked_at_once_more_before_it_is_claimed():
+    verifier = PlannedVerifier(press=[Outcome.FAILURE, Outcome.SUCCESS])
+    result, heard = run(
+        planner=Plans((PICK, PLACE, PRESS), ELSEWHERE, ()), verifier=verifier, limits=Limits(retries=0, back_ups=0))
+    assert (result.claimed, result.seen) == (True, True)
+    assert any("last look at press(button)" in event.message for event in heard.of(EventKind.NOTE))
+
+
+def test_a_planner_may_change_its_mind_about_the_same_thing():
+    verifier = PlannedVerifier(place=[Outcome.FAILURE, Outcome.SUCCESS])
+    other = Subgoal("place", {"object": PICK.arguments["object"], "target": "shelf"})
+    result, _ = run(planner=Plans(TASK, (PICK, other), ()), verifier=verifier, limits=Limits(retries=0, back_ups=0))
+    assert result.claimed
+
+
 def test_a_precondition_that_no_earlier_step_brings_is_planned_anew():
     planner = Plans(TASK, (PLACE,), ())  # the gripper holds the cube already, says the second plan
     result, _ = run(planner=planner, policy=TroubledPolicy(pick=[FailureCode.PRECONDITION_FAILED]))
