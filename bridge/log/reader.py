@@ -12,6 +12,7 @@ import numpy as np
 
 from tandem.bridge.contract.episode import Event, EventKind
 from tandem.bridge.contract.errors import LogUnreadable
+from tandem.bridge.contract.observation import layout
 from tandem.bridge.contract.plan import Attempt
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.log import decode, topics
@@ -180,12 +181,17 @@ class LogReader:
         return None if found is None else (found[0], decode.array(found[1].values))
 
     def picture_at(self, key: str, time_s: float) -> Picture | None:
-        """The last picture of an observation key at that time or before; None when there is none. Random access."""
+        """The last picture of an observation key at that time or before; None when there is none. Random access.
+
+        Raises `LogUnreadable` with the keys that there are for one that the body does not deliver.
+        """
+        self._check_key(key)
         number = self._moments.latest(topics.picture_topic(key), time_s)
         return None if number is None else self.picture(key, number)
 
     def picture(self, key: str, number: int) -> Picture:
         """The picture of an observation key by its number, from 0. Random access; raises `LogUnreadable`."""
+        self._check_key(key)
         return self._moments.picture(key, number)
 
     def digest_at(self, key: str, time_s: float) -> str:
@@ -210,6 +216,14 @@ class LogReader:
             raise LogUnreadable(f"{self.path} was recorded without a model, so it has no attachment 'model.mjb'; it "
                                 f"has: {there or 'none'}")
         return name, self.attachment(name)
+
+    def _check_key(self, key: str) -> None:
+        """That a picture could have it; the specification, which is long, is read only for one without pictures."""
+        if key.startswith(("image.", "depth.")) and topics.picture_topic(key) in self.channels:
+            return
+        known = [name for name in layout(self.spec) if "." in name]
+        if key not in known:
+            raise LogUnreadable(f"{self.path} has no pictures {key!r}; its body delivers: {', '.join(known) or 'none'}")
 
     def _manifest(self) -> dict[str, Any]:
         for record in self._source.attachments():

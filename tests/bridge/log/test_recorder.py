@@ -8,7 +8,7 @@ import pytest
 from dummy_recording import ATTEMPT, DT, PICK, Episode, body_spec, observe, result
 from mcap.reader import make_reader
 
-from tandem.bridge.contract import EpisodeStart, Event, EventKind, LogUnwritable, Step
+from tandem.bridge.contract import EpisodeStart, Event, EventKind, LogUnreadable, LogUnwritable, Step
 from tandem.bridge.log import LogReader, PicturePolicy, Recorder, next_free
 from tandem.bridge.log.pictures import digest
 
@@ -41,6 +41,16 @@ def test_a_whole_episode_comes_back(tmp_path):
     assert log.spec.digest() == body_spec().digest()
     assert log.model() == ("model.mjb", b"\0mjb\xff")
     assert log.state_layout() == {"bits": 8191, "size": 50}
+
+
+@pytest.mark.parametrize("key", ["front", "image.elsewhere", "rgb.front", "depth.elsewhere", ""])
+def test_a_picture_by_a_key_that_no_body_has_is_told_those_that_there_are(tmp_path, key):
+    _, log = record(tmp_path / "e.mcap")
+    for look in (lambda: log.picture_at(key, 0.5), lambda: log.picture(key, 0)):
+        with pytest.raises(LogUnreadable, match=r"has no pictures .*its body delivers: image\.front"):
+            look()
+    assert log.picture_at("image.front", 0.5) is not None
+    assert log.picture_at("image.front", -1.0) is None
 
 
 def test_steps_come_back_with_what_was_measured_after_them(tmp_path):
