@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -70,10 +71,10 @@ def _manifest(options: Any, learned: Lessons, console: Console) -> Manifest:
         manifest = load_network(options.start)[0]
     else:
         manifest = learned.manifest(options.architecture, options.given)
-    asked = (options.architecture, Layout(options.layout), options.horizon, options.stride, WINDOWS)
-    made = (manifest.architecture, manifest.layout, manifest.horizon, manifest.stride, manifest.windows)
-    if asked != made or (options.given and options.given != dict(manifest.settings)):
-        raise InvalidOption(f"the policy to go on from is another one ({made}): give its options, or another --folder")
+    if told := others(manifest, options):
+        made = ", ".join(told)
+        raise InvalidOption(f"the policy to go on from is another one, made with {made}: give its options, or another "
+                            "--folder")
     if found := manifest.body.differences(learned.spec):
         raise SpecMismatch(found)
     if there.exists():
@@ -84,6 +85,18 @@ def _manifest(options: Any, learned: Lessons, console: Console) -> Manifest:
         manifest = replace(manifest, about=about | ({"start": dict(manifest.about)} if options.start else {}))
         manifest.write(there)
     return manifest
+
+
+def others(manifest: Manifest, options: Any) -> list[str]:
+    """What a policy was made with that the options say otherwise; settings only where some are given."""
+    names = ("architecture", "layout", "horizon", "stride")
+    pairs = [(name, getattr(manifest, name), getattr(options, name)) for name in names]
+    told = [f"--{name} {made}" for name, made, asked in pairs if made != asked]
+    if options.given and options.given != dict(manifest.settings):
+        told.append(f"--settings '{json.dumps(dict(manifest.settings))}'")
+    if manifest.windows != WINDOWS:
+        told.append("windows of another version of tandem")
+    return told
 
 
 def _tell_changes(began: Mapping[str, Any], how: Mapping[str, Any], console: Console) -> None:

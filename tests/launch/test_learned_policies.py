@@ -87,6 +87,9 @@ def test_bad_options_are_told(tmp_path):
 
     with pytest.raises(InvalidOption, match="positive"):
         Options(data=(tmp_path,), folder=tmp_path, steps=0)
+    for hold_out in (1, -1):
+        with pytest.raises(InvalidOption, match=f"--hold-out {hold_out} leaves nothing to learn from"):
+            Options(data=(tmp_path,), folder=tmp_path, hold_out=hold_out)
     with pytest.raises(InvalidOption, match="JSON"):
         Options(data=(tmp_path,), folder=tmp_path, settings="dim=3")
     for hold_out in (1, -20):  # would keep everything aside, or count backwards
@@ -100,6 +103,20 @@ def test_bad_options_are_told(tmp_path):
     done = run("collect.py", "--tasks", "juggle", "--out", tmp_path / "data", cwd=tmp_path)
     assert done.returncode == 2
     assert "juggle" in done.stderr
+
+
+def test_what_was_otherwise_is_named_where_a_training_cannot_go_on(tmp_path):
+    from train import Options
+    from training.setup import others
+
+    made, common = Manifest.read(SHIPPED / "policy.json"), {"data": (tmp_path,), "folder": tmp_path}
+    its = {name: getattr(made, name) for name in ("architecture", "layout", "horizon", "stride")}
+    settings = json.dumps(dict(made.settings))
+    assert others(made, Options(**common, **its)) == []
+    assert others(made, Options(**common, **its, settings=settings)) == []
+    assert others(made, Options(**common, **its, settings='{"dimm": 3}')) == [f"--settings '{settings}'"]
+    asked = Options(**common, **its | {"architecture": "act", "layout": "joint", "stride": made.stride + 1})
+    assert others(made, asked) == [f"--{name} {its[name]}" for name in ("architecture", "layout", "stride")]
 
 
 @pytest.mark.slow
