@@ -98,6 +98,8 @@ def episode(rig: Rig, options: Options, seed: int, folder: Path) -> EpisodeResul
     path = next_free(folder, f"{rig.stage.task}-{rig.body.spec.robot}-seed{seed}")
     with Recorder(path, rotate_s=options.rotate_s, **rig.stage.keeps()) as recorder:
         result = told(console, rig.run(seed, subscribers=[recorder, console], **ask))
+    if path.exists():
+        console.terminal.print(f"[dim]log[/]    {path}", soft_wrap=True)
     if options.pictures and console.begun and result.failure != FailureCode.LOG_UNWRITABLE:
         write_pictures(path, console.terminal)
     return result

@@ -21,7 +21,7 @@ FILM_HZ, FILM_QUALITY = 10.0, Quality(shadow_size=1024, samples=0, sky=True)
 
 
 def write_pictures(log: Path, terminal: Console) -> None:
-    """Write NAME.mp4 and NAME.png beside NAME.mcap, and say where everything is.
+    """Write NAME.mp4 and NAME.png beside NAME.mcap, and say where they are.
 
     A log of a body behind the bridge holds no states to render: its sheet shows what the cameras showed, and there is
     no film.
@@ -37,7 +37,6 @@ def _write_seen(reader: LogReader, log: Path, terminal: Console) -> None:
     pictures = reader.images(reader.cameras[0]) if reader.cameras else ()
     seen = [(picture.time_s, picture.array) for picture in pictures]
     sheet, board = log.with_suffix(".png"), Storyboard(reader)
-    terminal.print(f"[dim]log[/]    {log}", soft_wrap=True)
     if not seen:
         return
     times = np.array([time_s for time_s, _ in seen])
@@ -66,7 +65,7 @@ def _write_rendered(reader: LogReader, log: Path, terminal: Console) -> None:
 
     tiles = board.tiles(still, float(times[-1]))
     write_contact_sheet(sheet, tiles, board.instruction, board.closing, subtitle=_subtitle(reader))
-    terminal.print(f"[dim]log[/]    {log}\n[dim]film[/]   {film}\n[dim]sheet[/]  {sheet}", soft_wrap=True)
+    terminal.print(f"[dim]film[/]   {film}\n[dim]sheet[/]  {sheet}", soft_wrap=True)
 
 
 def _subtitle(reader: LogReader) -> str:

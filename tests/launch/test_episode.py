@@ -73,7 +73,9 @@ def test_an_episode_leaves_a_log_a_film_and_a_sheet(tmp_path):
 def test_every_task_replays_bit_for_bit_from_its_log(tmp_path, task):
     done = run(*DEMONSTRATED, "--task", task, "--no-pictures", "--seed", 3, "--log-dir", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert replayed(log_of(tmp_path)) is None
+    log = log_of(tmp_path)
+    assert done.stdout.splitlines()[-1].split() == ["log", str(log.path)]  # also without pictures it says where it is
+    assert replayed(log) is None
 
 
 @pytest.mark.parametrize("trouble", ["moved", "slipped", "delayed"])
