@@ -153,6 +153,9 @@ class System:
             raise InvalidOption(f"--horizon-s is a finite time that is not negative, got {self.horizon_s}")
         if self.body != "sim" and self.clock != "lockstep":
             raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")
+        if self.horizon_s is not None and not 0 < self.horizon_s < math.inf:
+            raise InvalidOption(f"--horizon-s is a positive number of seconds, got {self.horizon_s}; leave it out for "
+                                "the task's own")
         if self.executor is not None:
             executor_named(self.executor)
         for spec in filter(None, (self.planner, self.perceiver)):
