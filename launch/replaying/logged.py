@@ -96,7 +96,10 @@ class Logged:
         """What ran, with some choices exchanged. Raises `LogUnreadable` when the manifest does not say."""
         told = self.reader.manifest.get("system")
         if told is None:
-            raise LogUnreadable(f"{self.reader.path} does not say which system ran (an imported log?)")
+            raise LogUnreadable(f"{self.reader.path} does not say which system ran")
+        if "source" in self.reader.manifest:
+            raise LogUnreadable(f"{self.reader.path.name} was imported from a dataset, which says what was done and "
+                                "not which planner and policy did it")
         known = {field.name for field in fields(System)}
         chosen = {name: value for name, value in told.items() if name in known}
         return System(**{**chosen, "disturb": tuple(chosen.get("disturb", ())), **changes})

@@ -49,6 +49,9 @@ def test_an_episode_becomes_a_dataset_and_a_log_again(logs, tmp_path):
         np.testing.assert_array_equal(back.actions()[1], log.actions()[1])
         assert back.manifest["instruction"] == log.manifest["instruction"]
         assert back.result["success"]
+    for mode in ("policy", "planner", "closed"):
+        done = run("replay.py", tmp_path / "back/episode-000000.mcap", "--mode", mode, "--policy", "motion", code=2)
+        assert "was imported from a dataset, which says what was done and not which planner and policy" in done.stderr
 
 
 def test_a_log_that_went_through_hdf5_replays_bit_for_bit(logs, tmp_path):
