@@ -22,6 +22,7 @@ _GROUP_OF = {
     "environment": "machine", "cpu": "machine", "gpu": "machine", "gl": "machine", "platform": "record",
     "cpus": "record", "body": "body", "spec": "body", "started": "record", "ended": "record", "argv": "record",
     "host": "record", "hostname": "record", "format": "record", "workers": "record", "out": "record",
+    "resumed": "code",
 }
 _EXPLAINS_NOTHING = frozenset({
     *(f"versions.{name}" for name in ("mcap", "foxglove-sdk", "protobuf", "av", "pyzmq", "msgpack")),
@@ -37,7 +38,8 @@ _WHY = {
     "first_seed": "other initial states",
     "system.clock": "thinking is charged in another way",
 }
-_WHY_LAST = {"digest": "other weights", "weights": "other weights", "revision": "another revision of the model"}
+_WHY_LAST = {"resumed": "it was gone on with under this", "digest": "other weights", "weights": "other weights",
+             "revision": "another revision of the model"}
 _FIRST = ("mujoco", "digest", "id", "revision")  # within their group
 _NOTHING = object()
 _WIDE = 60

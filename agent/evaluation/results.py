@@ -2,6 +2,7 @@
 
     evaluation.json    what was planned: system, tasks, seeds, arm, versions (written once, before the first episode)
     results.jsonl      a line per try, appended when its episode has ended
+    resumed.json       what else was so after it had been gone on with: another commit, another machine
     logs/              the episode logs that the lines name
 
 An episode is addressed by its task and the index of its initial state, whoever runs it, in whatever order: two systems
@@ -22,7 +23,8 @@ from typing import Any, NamedTuple
 from tandem.bridge.contract import InvalidOption, UnusableResults
 
 FORMAT = 1
-PLAN_FILE, RESULTS_FILE, LOGS = "evaluation.json", "results.jsonl", "logs"
+PLAN_FILE, RESULTS_FILE, RESUMED_FILE, LOGS = "evaluation.json", "results.jsonl", "resumed.json", "logs"
+RESUMED = "resumed"  # its name in a plan that is read
 EPISODE, INFRASTRUCTURE = "episode", "infrastructure"
 _CLOSED = re.compile(rb'(?<!\\)(\\\\)*"}')  # the end of a whole line, which within an episode's own words is escaped
 
@@ -168,8 +170,30 @@ def begin(folder: Path, plan: Mapping[str, Any]) -> None:
         raise InvalidOption(f"{folder} holds results ({RESULTS_FILE}) and no plan that says what of ({PLAN_FILE}): put "
                             "it back, remove them, or choose another --out")
     (folder / LOGS).mkdir(parents=True, exist_ok=True)
+    _write_whole(path, {"format": FORMAT, **plan})
+
+
+def gone_on(folder: Path, otherwise: Mapping[str, Any]) -> None:
+    """Keep what was otherwise than planned when an evaluation was resumed: values by the path of their names."""
+    told = _resumed(folder)
+    for path, value in otherwise.items():
+        values = told.setdefault(path, [])
+        if value not in values:
+            values.append(value)
+    _write_whole(folder / RESUMED_FILE, told)
+
+
+def _resumed(folder: Path) -> dict[str, list[Any]]:
+    path = folder / RESUMED_FILE
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError as reason:
+        raise UnusableResults(f"{path} is damaged: {reason}") from reason
+
+
+def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
     draft = path.with_suffix(".part")
-    draft.write_text(json.dumps({"format": FORMAT, **plan}, indent=1), encoding="utf-8")
+    draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
     draft.replace(path)
 
 
@@ -193,7 +217,8 @@ def _ends_a_line(path: Path) -> bool:
 def load(folder: Path | str) -> Evaluation:
     """Read a folder of results.
 
-    A last line that a kill cut short is left out: its episode did not end. Raises `UnusableResults` for a folder that
+    A last line that a kill cut short is left out: its episode did not end. What was otherwise when it was resumed
+    stands in its plan as `resumed`, so that a comparison tells it. Raises `UnusableResults` for a folder that
     holds no evaluation, one of a newer format, or a damaged line that is not the cut of a kill.
     """
     folder = Path(folder)
@@ -204,6 +229,8 @@ def load(folder: Path | str) -> Evaluation:
         raise UnusableResults(f"{folder} holds no evaluation ({PLAN_FILE}): {why}; make one with "
                               "python launch/evaluate.py --out FOLDER") from reason
     _check_plan(folder / PLAN_FILE, plan)
+    if resumed := _resumed(folder):
+        plan[RESUMED] = resumed
     return Evaluation(folder, plan, tuple(_records(folder / RESULTS_FILE)))
 
 

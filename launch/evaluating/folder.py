@@ -62,12 +62,15 @@ class Folder:
         if not self._there:
             results.begin(self.path, plan)
             return ()
-        found = [one for one in differences(self.read().plan, json.loads(json.dumps(plan))) if one.explains]
+        planned = {name: value for name, value in self.read().plan.items() if name != results.RESUMED}
+        found = [one for one in differences(planned, json.loads(json.dumps(plan))) if one.explains]
         for one in found:
             if one.group in _REFUSED:
                 was, now = one.words
                 raise InvalidOption(f"{self.path} cannot be resumed with another {one.path}: it was {was}, now {now}. "
                                     "Give the same options, or choose another --out")
+        if found and self.left():
+            results.gone_on(self.path, {one.path: one.second for one in found})
         return tuple(found)
 
     @property

@@ -24,6 +24,7 @@ from evaluating.local_crew import LocalCrew
 from evaluating.worker import Order, Worker
 
 from tandem.agent.evaluation import results
+from tandem.agent.evaluation.manifests import differences
 from tandem.agent.evaluation.results import EPISODE, INFRASTRUCTURE, Address, Record
 from tandem.bridge.contract import InvalidOption, MissingDependency, UnknownName
 from tandem.bridge.log import LogReader
@@ -199,6 +200,26 @@ def test_two_do_not_write_to_one_folder(tmp_path):
         Folder(tmp_path, resume=True)
     folder.close()
     Folder(tmp_path, resume=True).close()
+
+
+def test_what_was_otherwise_when_it_was_resumed_is_kept_and_compared(tmp_path):
+    def begin(commit):
+        folder = Folder(tmp_path, resume=True)
+        try:
+            folder.begin({"system": {}, "tasks": ["sort"], "episodes": 1, "first_seed": 0, "git": {"commit": commit}})
+        finally:
+            folder.close()
+
+    begin("a")
+    other = results.load(tmp_path).plan
+    for commit in ("a", "b", "b", "a", "c"):
+        begin(commit)
+    assert results.load(tmp_path).plan["resumed"] == {"git.commit": ["b", "c"]}
+    (found,) = differences(results.load(tmp_path).plan, other)
+    assert (found.path, found.first, found.explains) == ("resumed.git.commit", ["b", "c"], True)
+    results.append(tmp_path, Record("sort", 0, 0, success=True))
+    begin("d")  # nothing is left to run
+    assert results.load(tmp_path).plan["resumed"] == {"git.commit": ["b", "c"]}
 
 
 def test_logs_of_failures_are_kept_and_no_others(tmp_path):
