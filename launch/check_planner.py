@@ -29,7 +29,8 @@ class Options(System):
     """Which planner, and how thoroughly."""
 
     planner: str = "tiny"
-    """Planner: tiny, a folder or hub id of an open model, openai:<base url>#<model>, cassette:<log>, babble."""
+    """Planner: tiny, a folder or hub id of an open model, openai:<base url>#<model> (its key is read from
+    OPENAI_API_KEY), cassette:<log>, babble."""
     scenes: int = 16
     """Rendered tables to point at."""
     plans: int = 20

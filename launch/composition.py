@@ -65,8 +65,8 @@ class System:
     """Arm: panda, ur5e, so101."""
     planner: str = "tiny"
     """Planner: tiny (the model in this repository), scripted (uses ground truth, and says so), a folder or hub id of
-    an open model, openai:<base url>#<model>, cassette:<log of an episode> (with #<model> where several answered),
-    babble (any valid plan: the floor)."""
+    an open model, openai:<base url>#<model> (its key is read from OPENAI_API_KEY), cassette:<log of an episode> (with
+    #<model> where several answered), babble (any valid plan: the floor)."""
     perceiver: str | None = None
     """A second model that looks and judges, for a planner that reads text only; named as --planner names one."""
     device: str = "auto"
@@ -149,8 +149,6 @@ class System:
             raise UnknownName("policy", self.policy, (*POLICIES, *LEARNED_FORMS, *VLA_FORMS, *FORMS))
         if self.body != "sim" and not is_endpoint(self.body):
             raise UnknownName("body", self.body, ("sim", "tcp://HOST:PORT"))
-        if self.horizon_s is not None and not 0 <= self.horizon_s < math.inf:
-            raise InvalidOption(f"--horizon-s is a finite time that is not negative, got {self.horizon_s}")
         if self.body != "sim" and self.clock != "lockstep":
             raise InvalidOption("a body behind the bridge pays for thinking by its own clock: leave --clock out")
         if self.horizon_s is not None and not 0 < self.horizon_s < math.inf:

@@ -69,6 +69,12 @@ def test_an_episode_leaves_a_log_a_film_and_a_sheet(tmp_path):
     assert replayed(log) is None
 
 
+@pytest.mark.parametrize("script", ["episode.py", "check_planner.py"])
+def test_help_says_where_a_servers_key_is_read_from(script):
+    done = subprocess.run([sys.executable, LAUNCH / script, "--help"], capture_output=True, text=True, check=True)
+    assert "OPENAI_API_KEY" in done.stdout
+
+
 @pytest.mark.parametrize("task", sorted(set(TASKS) - {"pick_place"}))
 def test_every_task_replays_bit_for_bit_from_its_log(tmp_path, task):
     done = run(*DEMONSTRATED, "--task", task, "--no-pictures", "--seed", 3, "--log-dir", tmp_path, cwd=tmp_path)

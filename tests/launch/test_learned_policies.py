@@ -87,9 +87,6 @@ def test_bad_options_are_told(tmp_path):
 
     with pytest.raises(InvalidOption, match="positive"):
         Options(data=(tmp_path,), folder=tmp_path, steps=0)
-    for hold_out in (1, -1):
-        with pytest.raises(InvalidOption, match=f"--hold-out {hold_out} leaves nothing to learn from"):
-            Options(data=(tmp_path,), folder=tmp_path, hold_out=hold_out)
     with pytest.raises(InvalidOption, match="JSON"):
         Options(data=(tmp_path,), folder=tmp_path, settings="dim=3")
     for hold_out in (1, -20):  # would keep everything aside, or count backwards
