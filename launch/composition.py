@@ -83,6 +83,8 @@ class System:
     """How freely a model chooses its words; 0 takes the likeliest."""
     think_tokens: int = 0
     """How long a model that can may think before it answers."""
+    planner_timeout_s: float = 60.0
+    """How long a planner's server may take for an answer; three tries have that long."""
     grammar: bool = True
     """Let a model in this process write only what is a valid answer; --no-grammar shows what that is worth."""
     policy: str = "motion"
@@ -334,6 +336,6 @@ def load_models(system: System, seed: int = 0) -> tuple[Model | None, Model | No
     if system.planner == "scripted":
         return None, None
     shared = ("device", "dtype", "bits", "family", "temperature", "think_tokens", "grammar")
-    how = {"seed": seed, **{name: getattr(system, name) for name in shared}}
+    how = {"seed": seed, "timeout_s": system.planner_timeout_s, **{name: getattr(system, name) for name in shared}}
     model = load_model(Choice(system.planner, revision=system.revision, **how))
     return model, model if system.perceiver is None else load_model(Choice(system.perceiver, **how))

@@ -41,6 +41,7 @@ class Choice:
     family: str | None = None
     temperature: float = 0.0
     think_tokens: int = 0
+    timeout_s: float = 60.0
     grammar: bool = True
     seed: int = 0
 
@@ -97,14 +98,15 @@ def _served(choice: Choice, address: str) -> Model:
     url, _, name = address.partition("#")
     family = family_of(choice.family) if choice.family else None
     sampling = Sampling(temperature=choice.temperature, seed=choice.seed)
-    return ServedModel(url, name, family=family, think_tokens=choice.think_tokens, sampling=sampling)
+    return ServedModel(
+        url, name, family=family, timeout_s=choice.timeout_s, think_tokens=choice.think_tokens, sampling=sampling)
 
 
 def _in_process(choice: Choice) -> Model:
     """The weights are loaded once, however words are chosen."""
     from tandem.agent.planner.in_process.options import Sampling
 
-    model = _weights(replace(choice, temperature=0.0, seed=0))
+    model = _weights(replace(choice, temperature=0.0, seed=0, timeout_s=Choice.timeout_s))
     sampling = Sampling(temperature=choice.temperature, seed=choice.seed)
     return model if sampling == Sampling() else model.with_sampling(sampling)
 

@@ -220,7 +220,7 @@ class ChatServer:
         if trouble.status:
             remedy = "look into the server's log"
         elif trouble.again:
-            remedy = "is the server running there, and fast enough? Start it, or name another"
+            remedy = "is the server running there, and fast enough? Start it, name another, or give --planner-timeout-s"
         else:
             remedy = "name an OpenAI-compatible server; its address usually ends in /v1"
         return PlannerFailed(f"{self.url} failed{tried} ({trouble.words}): {remedy}")

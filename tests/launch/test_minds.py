@@ -1,5 +1,7 @@
 """From the word behind --planner to a model and its settings; a recorded episode plans again without its model."""
 
+from dataclasses import replace
+
 import pytest
 from composition import Rig, System, load_models
 from minds import Choice, check_spec, load_model, settings_of
@@ -107,3 +109,10 @@ def test_of_an_episode_of_two_models_each_is_replayed_by_its_name(tmp_path):
     assert [call["model"]["id"] for call in repeated["calls"]] == ["eyes", "babbler"]
     assert [call["system"] for call in repeated["calls"]] == [call["system"] for call in plan["calls"]]
     assert (repeated["subgoals"], repeated["reason"]) == (plan["subgoals"], plan["reason"])
+
+
+def test_a_slow_server_is_given_the_time_that_was_asked_for():
+    slow = System(planner="openai:http://127.0.0.1:9/v1#m", planner_timeout_s=600.0)
+    assert load_models(slow)[0].describe()["timeout_s"] == 600.0
+    with pytest.raises(InvalidOption, match="timeout_s"):
+        load_models(replace(slow, planner_timeout_s=0.0))
