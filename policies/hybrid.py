@@ -2,12 +2,15 @@
 
 At the beginning of a subgoal the first policy (a learned one) is given a chance if it offers the skill and passes the
 preflight. Its chunks are carried out while its confidence lasts; after that, and for the rest of the subgoal, the
-second policy (the motion policy) drives. What was decided, and why, becomes an event; without a listener, a warning.
+second policy (the motion policy) drives. Who asks for a subgoal again has seen that it was not done, however sure the
+first policy was: after so many tries it is the second's. What was decided, and why, becomes an event; without a
+listener, a warning.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -40,6 +43,7 @@ class HybridPolicy:
             chunk, or a method of observation and subgoal, asked before each. Without either only the preflight counts.
         second: takes over. One with a method `take_over(command)` is told what the first commanded last (d,).
         least: confidence below which it does.
+        tries: of the first policy at one subgoal in an episode, as far as it is about some thing.
         preflight: raises a `TandemError` that says why the first policy should not even begin (an unknown camera, a
             point that it cannot use); None lets it begin with every skill that it offers.
 
@@ -47,20 +51,23 @@ class HybridPolicy:
         skills: those of both; where both offer one, as the second describes it.
 
     Raises:
-        InvalidOption: `least` is not within 0..1.
+        InvalidOption: `least` is not within 0..1, or there are no tries.
         SpecMismatch: the two are made for different action layouts.
     """
 
     def __init__(
-        self, first: Policy, second: Policy, *, least: float = 0.5,
+        self, first: Policy, second: Policy, *, least: float = 0.5, tries: int = 2,
         preflight: Callable[[Observation, Subgoal], None] | None = None,
     ):
         if not 0 <= least <= 1:
             raise InvalidOption(f"the least confidence is a number from 0 to 1, got {least}")
+        if tries < 1:
+            raise InvalidOption(f"the first policy has at least one try at a subgoal, got {tries}")
         kinds = [getattr(policy, "action_kind", ActionKind.JOINT_POSITION_GRIPPER) for policy in (first, second)]
         if kinds[0] != kinds[1]:
             raise SpecMismatch([f"action_kind: {kinds[0]} of {_name(first)}, {kinds[1]} of {_name(second)}"])
         self.first, self.second, self.least, self._preflight = first, second, least, preflight
+        self._tries, self._tried, self._epoch = tries, Counter[str](), 0
         self.skills: Mapping[str, SkillSpec] = {**first.skills, **second.skills}
         self.action_kind = kinds[0]
         self.privileged = any(getattr(policy, "privileged", False) for policy in (first, second))
@@ -78,8 +85,10 @@ class HybridPolicy:
                 policy.listen(tell)
 
     def reset(self, epoch: int) -> None:
-        """Forget who drives."""
-        self._request = 0
+        """Forget who drives; in another episode, also what was tried."""
+        if epoch <= self._epoch:
+            self._tried.clear()
+        self._epoch, self._request = epoch, 0
         self._driving: Policy | None = None
         self._subgoal: Subgoal | None = None
         for policy in (self.first, self.second):
@@ -102,6 +111,7 @@ class HybridPolicy:
         if self._driving is None or subgoal != self._subgoal:
             self._driving, self._subgoal = self.first, subgoal
             self._doubt(self._unfit(observation, subgoal), observation, subgoal)
+            self._tried[str(subgoal)] += self._driving is self.first
         if self._driving is self.first:
             self._doubt(self._unsure_before(observation, subgoal), observation, subgoal)
         chunk = self._driving.infer(observation, subgoal)
@@ -117,6 +127,8 @@ class HybridPolicy:
         """Why the first policy should not begin; empty if it may."""
         if subgoal.skill not in self.first.skills:
             return f"it does not offer the skill {subgoal.skill!r}"
+        if self._tried[str(subgoal)] >= self._tries and subgoal.arguments and subgoal.skill in self.second.skills:
+            return f"it has had {self._tries} tries at {subgoal}"
         try:
             if self._preflight is not None:
                 self._preflight(observation, subgoal)

@@ -76,6 +76,33 @@ def test_the_next_subgoal_is_a_new_chance():
     assert len(told) == 2
 
 
+def test_who_asks_again_and_again_gets_the_other_one_however_sure_the_first_is():
+    """A verifier has seen that it was not done; in the next episode there is a new chance."""
+    hybrid, told = HybridPolicy(Learned(), DummyPolicy(SPEC)), []
+    hybrid.listen(told.append)
+    other = Subgoal("pick", {"object": "blue cube"})
+
+    def drives(epoch, subgoal):
+        hybrid.reset(epoch)
+        return hybrid.infer(observed(), subgoal).phase == "learned"
+
+    assert [drives(epoch, PICK) for epoch in (1, 2, 3, 4)] == [True, True, False, False]
+    assert "2 tries at pick(red cube)" in told[0].message
+    assert drives(5, other)
+    assert drives(1, PICK)
+    with pytest.raises(InvalidOption, match="one try"):
+        HybridPolicy(Learned(), DummyPolicy(SPEC), tries=0)
+
+
+def test_to_step_back_is_asked_for_often_and_is_no_failure():
+    hybrid, told = HybridPolicy(DummyPolicy(SPEC, skills={"home": SKILLS["home"]}), DummyPolicy(SPEC)), []
+    hybrid.listen(told.append)
+    for epoch in range(1, 6):
+        hybrid.reset(epoch)
+        hybrid.infer(observed(), HOME)
+    assert not told
+
+
 def test_confidence_may_be_a_method_and_is_asked_before_each_chunk():
     class Asked(Learned):
         answers = iter([0.9, 0.8, 0.1])
