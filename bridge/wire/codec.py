@@ -47,7 +47,7 @@ def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Message:
     if len(frame) > limit:
         raise Refused(Refusal.OVERSIZED, f"{len(frame)} bytes, at most {limit} are read")
     plain = _unpack(frame)
-    if plain.get("v") != VERSION:
+    if type(plain.get("v")) is not int or plain["v"] != VERSION:  # True and 1.0 equal 1
         raise Refused(Refusal.UNSUPPORTED_VERSION, f"version {str(plain.get('v'))[:20]}, this side speaks {VERSION}")
     kind = plain.get("kind")
     layout = KINDS.get(kind) if isinstance(kind, str) else None
@@ -67,12 +67,19 @@ _HEAD = tuple((name, kind.check) for name, kind in ENVELOPE.items() if name not 
 _CHECKS = {kind: tuple((name, field.check) for name, field in layout.items()) for kind, layout in KINDS.items()}
 
 
+def _map_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    plain = dict(pairs)
+    if len(plain) != len(pairs):
+        raise ValueError("a key comes twice")
+    return plain
+
+
 def _unpack(frame: bytes | memoryview) -> dict[str, Any]:
     size = len(frame)
     try:
         plain = msgpack.unpackb(
             frame, max_map_len=_MAX_MAP, max_array_len=_MAX_ARRAY if size <= MAX_FRAME else _MAX_LONG_ARRAY,
-            max_bin_len=size, max_str_len=size, max_ext_len=0,
+            max_bin_len=size, max_str_len=size, max_ext_len=0, object_pairs_hook=_map_of,
         )
     except (ValueError, UnicodeDecodeError, msgpack.exceptions.UnpackException, RecursionError) as reason:
         raise Refused(Refusal.MALFORMED, f"no msgpack map: {str(reason) or type(reason).__name__}"[:200]) from None

@@ -93,6 +93,19 @@ def test_a_field_of_another_type_is_refused(change):
     assert refused(msgpack.packb(plain(**change))) is Refusal.MALFORMED
 
 
+@pytest.mark.parametrize("version", [True, 1.0], ids=repr)
+def test_a_version_is_a_whole_number(version):
+    assert refused(msgpack.packb(plain(v=version))) is Refusal.UNSUPPORTED_VERSION
+
+
+@pytest.mark.parametrize("frame", [
+    msgpack.packb(plain()).replace(b"\x8c", b"\x8d", 1) + b"\xa5lease\x07",
+    encode(Message("reset", {"id": 1, "options": {"a": 1, "b": 2}})).replace(b"\xa1b", b"\xa1a"),
+], ids=["of the message", "of a map in it"])
+def test_a_key_that_comes_twice_is_refused(frame):
+    assert refused(frame) is Refusal.MALFORMED
+
+
 def test_versions_kinds_and_sizes():
     assert refused(msgpack.packb(plain(v=2))) is Refusal.UNSUPPORTED_VERSION
     assert refused(msgpack.packb(plain(v=None))) is Refusal.UNSUPPORTED_VERSION
