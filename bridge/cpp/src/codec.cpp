@@ -11,7 +11,8 @@
 namespace tandem {
 namespace {
 
-constexpr std::size_t max_words = 4096, max_names = 64, max_depth = 32, max_elements = 4096, max_pairs = 256;
+constexpr std::size_t max_words = 4096, max_names = 64, max_depth = 32, max_pairs = 256;
+constexpr std::size_t max_elements = 256, max_elements_of_large = 4096;  // room is made as soon as a length is read
 constexpr std::uint64_t max_whole = (std::uint64_t{1} << 63) - 1;
 
 [[noreturn]] void malformed(const std::string& detail) { throw Refused(refusal::MALFORMED, detail); }
@@ -78,7 +79,8 @@ Plain to_plain(const msgpack::object& object) {
 
 // Sizes are bounded before anything is made of them; a map that says of itself that it is huge costs nothing.
 Map unpack(std::string_view frame) {
-    const msgpack::unpack_limit bounds(max_elements, max_pairs, frame.size(), frame.size(), 0, max_depth);
+    const std::size_t elements = frame.size() > max_frame ? max_elements_of_large : max_elements;
+    const msgpack::unpack_limit bounds(elements, max_pairs, frame.size(), frame.size(), 0, max_depth);
     try {
         std::size_t used = 0;
         const auto handle = msgpack::unpack(frame.data(), frame.size(), used, nullptr, nullptr, bounds);
@@ -120,6 +122,16 @@ void check_reals(std::string_view name, const Plain& plain) {
     }
 }
 
+// However deep: no number that is none.
+void check_finite(std::string_view name, const Plain& plain) {
+    if (const auto* number = std::get_if<double>(&plain.value); number && !std::isfinite(*number))
+        throw Refused(refusal::NOT_FINITE, std::string(name) + " holds NaN or infinity");
+    if (const auto* array = std::get_if<Array>(&plain.value))
+        for (const Plain& element : *array) check_finite(name, element);
+    if (const auto* map = std::get_if<Map>(&plain.value))
+        for (const auto& pair : *map) check_finite(name, pair.second);
+}
+
 void check(const Field& field, const Plain& plain) {
     const auto require = [&](bool holds, const char* what) {
         if (!holds) malformed(std::string(field.name) + " must be " + what);
@@ -135,8 +147,8 @@ void check(const Field& field, const Plain& plain) {
         return require(is_list(plain, [](const Plain& p) { return whole_in(&p).has_value(); }),
                        "a list of at most 64 whole numbers");
     case Type::reals: return check_reals(field.name, plain);
-    case Type::map: return require(std::holds_alternative<Map>(plain.value), "a map");
-    case Type::any: return;
+    case Type::map: require(std::holds_alternative<Map>(plain.value), "a map"); return check_finite(field.name, plain);
+    case Type::any: return check_finite(field.name, plain);
     }
 }
 

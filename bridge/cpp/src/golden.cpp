@@ -1,5 +1,6 @@
 // Decodes each message on standard input (a line of hexadecimal) and writes its encoding, or why it is refused: how the
 // tests compare this codec with the one in Python, byte for byte.
+#include <algorithm>
 #include <cctype>
 #include <iostream>
 
@@ -34,7 +35,9 @@ int main() {
         try {
             std::cout << hexadecimal_of(tandem::encode(tandem::decode(bytes_of(line), max_reply))) << '\n';
         } catch (const tandem::Refused& refused) {
-            std::cout << refused.reason.code << ": " << refused.detail << '\n';
+            std::string words = refused.detail;  // somebody else's may hold the end of a line
+            std::replace_if(words.begin(), words.end(), [](unsigned char c) { return std::iscntrl(c); }, ' ');
+            std::cout << refused.reason.code << ": " << words << '\n';
         }
     }
 }
