@@ -36,6 +36,18 @@ Measured looked_at(const Measured& measured) {
     return measured;
 }
 
+// Adds the time until it goes to a sum.
+class Watch {
+  public:
+    explicit Watch(Ns& sum) : sum_(sum), begin_(monotonic_now()) {}
+    Watch(const Watch&) = delete;
+    ~Watch() { sum_ += monotonic_now() - begin_; }
+
+  private:
+    Ns& sum_;
+    const Ns begin_;
+};
+
 // Keeps every processor from sleeping for as long as it lives, where that is permitted: waking one takes up to
 // milliseconds on a busy host.
 class Awake {
@@ -92,7 +104,7 @@ void Servo::run(const std::function<void()>& turning) {
         std::this_thread::sleep_until(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline)));
         const Ns now = monotonic_now();
         jitter_.turn(now);
-        if (turns % figures_every == 0) controller_.note_servo(jitter_.to_wire(scheduling_));
+        if (turns % figures_every == 0) controller_.note_servo(figures());
         if (quitting_ && !told) {
             controller_.shut_down("the controller is shut down", now);
             told = true;
@@ -102,10 +114,17 @@ void Servo::run(const std::function<void()>& turning) {
     }
 }
 
+Map Servo::figures() {
+    Map told = jitter_.to_wire(scheduling_);
+    const Ns turns = std::max<Ns>(std::exchange(reads_, 0), 1);
+    told.emplace_back("driver_us", seconds(std::exchange(busy_, 0)) * 1e6 / static_cast<double>(turns));
+    return told;
+}
+
 void Servo::turn(Ns now) {
     for (const Port port : {Port::stop, Port::control, Port::command}) take(port, now);
     try {
-        measured_ = looked_at(driver_.read());
+        measured_ = looked_at(read());
     } catch (const DriverFault& reason) {
         controller_.failed(reason.what(), now);
     }
@@ -115,6 +134,12 @@ void Servo::turn(Ns now) {
     for (const Outgoing& outgoing : tick.out)
         if (outgoing.port == Port::state) publish(outgoing);
         else send(sockets_.pipes[index(outgoing.port)], outgoing);
+}
+
+Measured Servo::read() {
+    const Watch watch(busy_);
+    ++reads_;
+    return driver_.read();
 }
 
 void Servo::take(Port port, Ns now) {
@@ -132,6 +157,7 @@ void Servo::carry_out(const Controller::Tick& tick, Ns now) {
             driver_.stop();
             owes_stop_ = false;  // one that failed is owed at the next turn, too
         } else if (tick.setpoint) {
+            const Watch watch(busy_);
             driver_.write(*tick.setpoint);
         }
     } catch (const DriverFault& reason) {

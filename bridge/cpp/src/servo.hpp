@@ -27,7 +27,9 @@ class Servo {
     void quit() { quitting_ = true; }
 
   private:
+    Map figures();
     void turn(Ns now);
+    Measured read();
     void take(Port port, Ns now);
     void carry_out(const Controller::Tick& tick, Ns now);
     void publish(const Outgoing& outgoing);
@@ -40,6 +42,7 @@ class Servo {
     std::string scheduling_;
     std::optional<Measured> measured_;
     bool owes_stop_ = false;
+    Ns busy_ = 0, reads_ = 0;  // what the driver took of the turns since the last figures, and how many they were
     std::atomic<bool> quitting_{false};
 };
 
