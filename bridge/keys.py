@@ -84,7 +84,18 @@ def load_pair(folder: Path, name: str) -> KeyPair:
         raise KeyProblem(f"{path} is no key: {reason}. Make one with: python launch/keys.py make {name}") from reason
     if secret is None:
         raise KeyProblem(f"{path} holds no secret key. Make one with: python launch/keys.py make {name}")
+    if _public_of(secret) != public:
+        raise KeyProblem(f"{path}: its two keys are no pair, nobody could connect. Put the file back as it was made, "
+                         f"or delete it and make one with: python launch/keys.py make {name}")
     return KeyPair(name, public.decode(), secret.decode())
+
+
+def _public_of(secret: bytes) -> bytes:
+    """What belongs to a secret key (z85); nothing when it is none."""
+    try:
+        return zmq.curve_public(secret)
+    except (zmq.ZMQError, ValueError):
+        return b""
 
 
 def load_public(path: Path) -> str:
@@ -108,12 +119,20 @@ def load_allowed(folder: Path) -> dict[str, Allowed]:
     for row in rows:
         if not isinstance(row.public, str) or len(row.public) != _KEY_LENGTH:
             raise KeyProblem(f"{path}: the key of {row.name} is no CURVE key of {_KEY_LENGTH} characters")
-    return {row.public: row for row in rows}
+    listed: dict[str, Allowed] = {}
+    for row in rows:
+        if (other := listed.setdefault(row.public, row)) is not row:
+            raise KeyProblem(f"{path}: {other.name} and {row.name} have the same key; a key has one name and one role: "
+                             "take one of the lines out")
+    return listed
 
 
 def allow(folder: Path, name: str, role: Role, public: str) -> None:
-    """Let a key in as a role, or change its role."""
+    """Let a key in as a role, or change its role. Raises `InvalidOption` for one that is listed by another name."""
     rows = _listed(folder)
+    for row in rows.values():
+        if row.public == public and row.name != name:
+            raise InvalidOption(f"this key is on the list already, as {row.name!r}; revoke that first")
     rows[name] = Allowed(name, Role(role), public)
     _write_allowed(folder, rows)
 

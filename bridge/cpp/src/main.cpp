@@ -82,7 +82,7 @@ void run(const Options& options) {
         }
     });
     turning.get_future().get();
-    std::cout << "ready gantry at tcp://" << options.bind << ":" << control_port << ", session " << stamp.session()
+    std::cout << "ready gantry at tcp://" << bracketed(options.bind) << ":" << control_port << ", session " << stamp.session()
               << std::endl;
     int signal = 0;
     sigwait(&signals, &signal);

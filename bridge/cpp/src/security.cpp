@@ -48,6 +48,14 @@ Peer allowed_by(const std::string& line, const std::filesystem::path& path) {
     return {key, *known, name};
 }
 
+// What belongs to a secret key (z85); "" when it is none.
+std::string public_of(const std::string& secret) {
+    std::string key(key_length + 1, '\0');
+    if (secret.size() != key_length || zmq_curve_public(key.data(), secret.c_str()) != 0) return "";
+    key.resize(key_length);
+    return key;
+}
+
 zmq::socket_t bound(zmq::context_t& context) {
     zmq::socket_t socket(context, zmq::socket_type::rep);
     socket.set(zmq::sockopt::linger, 0);
@@ -76,12 +84,16 @@ Security Security::curve(const std::filesystem::path& folder) {
         if (const std::string value = value_of(line, "public-key"); !value.empty()) security.public_ = value;
         if (const std::string value = value_of(line, "secret-key"); !value.empty()) security.secret_ = value;
     }
-    if (security.public_.size() != key_length || security.secret_.size() != key_length)
-        throw std::runtime_error((folder / "controller.key_secret").string() + " holds no pair of CURVE keys");
+    if (security.secret_.empty() || security.public_ != public_of(security.secret_))
+        throw std::runtime_error((folder / "controller.key_secret").string() +
+                                 " holds no pair of CURVE keys; make one with: python launch/keys.py init");
     const auto list = folder / "allowed.toml";
     for (const std::string& line : private_lines(list)) {
         const Peer peer = allowed_by(line, list);
-        security.allowed_[peer.identity] = peer;
+        const auto [listed, is_new] = security.allowed_.emplace(peer.identity, peer);
+        if (!is_new)
+            throw std::runtime_error(list.string() + ": " + listed->second.name + " and " + peer.name +
+                                     " have the same key; a key has one name and one role: take one of the lines out");
     }
     return security;
 }

@@ -9,6 +9,11 @@
 
 namespace tandem {
 
+// An IPv6 address as an endpoint holds it; any other host as it is.
+inline std::string bracketed(const std::string& host) {
+    return host.find(':') != std::string::npos && host.front() != '[' ? "[" + host + "]" : host;
+}
+
 inline zmq::socket_t bind(zmq::context_t& context, Port port, const std::string& host, int first_port,
                           const Security& security) {
     constexpr std::array<int, port_names.size()> high_water{100, 16, 5000, 60, 16};
@@ -27,7 +32,8 @@ inline zmq::socket_t bind(zmq::context_t& context, Port port, const std::string&
     if (!publishes) socket.set(zmq::sockopt::router_mandatory, true);
     security.serve(socket);
     const std::string number = first_port ? std::to_string(first_port + static_cast<int>(index(port))) : "*";
-    const std::string endpoint = "tcp://" + host + ":" + number;
+    socket.set(zmq::sockopt::ipv6, host.find(':') != std::string::npos);
+    const std::string endpoint = "tcp://" + bracketed(host) + ":" + number;
     try {
         socket.bind(endpoint);
     } catch (const zmq::error_t& reason) {

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -204,9 +205,10 @@ def test_spoilt_messages_are_refused_as_python_refuses_them(again: Callable[[Seq
 
 
 ODD: list[Any] = [
-    None, True, 0, 1, -1, 1.0, 2**63 - 1, 2**63, 2**64 - 1, float("nan"), float("-inf"), "", "ü" * 4096, "ü" * 4097, "\n",
-    b"", bytes(8), bytes(7), np.array([1, np.nan]).tobytes(), [], ["a"] * 64, ["a"] * 65, [1] * 64, [1] * 65, [True],
-    [1.0], [-1], [b"a"], [float("nan")], {}, {"a": float("inf")}, {"a": {"b": [float("nan")]}}, {"a": [0] * 256},
+    None, True, 0, 1, -1, 1.0, 2**63 - 1, 2**63, 2**64 - 1, float("nan"), float("-inf"), "", "ü" * 4096, "ü" * 4097,
+    "\n", b"", bytes(8), bytes(7), np.array([1, np.nan]).tobytes(), [], ["a"] * 64, ["a"] * 65, [1] * 64, [1] * 65,
+    [True], [1.0], [-1], [b"a"], [float("nan")], {}, {"a": float("inf")}, {"a": {"b": [float("nan")]}},
+    {"a": [0] * 256},
     {"a": [0] * 257}, {"a": [0] * 4096}, {str(k): k for k in range(256)}, {str(k): k for k in range(257)},
     {"a": [msgpack.ExtType(5, b"x")]}, {"a": b"y"},
 ]
@@ -483,6 +485,34 @@ def test_keys_that_others_can_read_are_not_used(build: Path, folder: Path, tmp_p
     done = subprocess.run([build / "tandem-controller", "--keys", copy], capture_output=True, text=True, timeout=5)
     assert done.returncode == 2
     assert "chmod 600" in done.stderr
+
+
+def test_keys_that_cannot_be_right_are_refused_before_anything_is_bound(build: Path, folder: Path, tmp_path: Path
+                                                                        ) -> None:
+    def said(copy: Path) -> str:
+        done = subprocess.run([build / "tandem-controller", "--keys", copy], capture_output=True, text=True, timeout=5)
+        assert (done.returncode, done.stdout) == (2, "")
+        return done.stderr
+
+    observer, pair = keys.load_pair(folder, "observer"), keys.load_pair(folder, keys.CONTROLLER)
+    for secret in ("~" * 40, observer.secret):
+        copy = Path(shutil.copytree(folder, tmp_path / secret[:1].encode().hex()))
+        path = copy / "controller.key_secret"
+        path.write_text(path.read_text().replace(pair.secret, secret))
+        assert "holds no pair" in said(copy)
+    copy = Path(shutil.copytree(folder, tmp_path / "twice"))
+    with (copy / keys.ALLOWED).open("a") as file:
+        file.write(f'"eve" = {{ role = "supervisor", key = "{observer.public}" }}\n')
+    assert "observer and eve have the same key" in said(copy)
+
+
+def test_it_binds_the_loopback_of_ipv6(build: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with running(build, "--bind", "::1") as (_, endpoint), closing(Link(Contact.at(endpoint))) as link:
+        assert link.welcome["digest"] == SPEC.digest()
 
 
 def test_an_independent_checker_finds_every_law_kept(endpoint: str) -> None:
