@@ -98,18 +98,60 @@ def stale_epoch(bench: Bench) -> str:
     return _refused(bench, Refusal.STALE_EPOCH, epoch=bench.acquire().epoch - 1)
 
 
+def epoch_to_come(bench: Bench) -> str:
+    """A chunk of an epoch that has not begun is refused: no action is ordered in advance."""
+    return _refused(bench, Refusal.STALE_EPOCH, epoch=bench.acquire().epoch + 1)
+
+
 def wrong_session(bench: Bench) -> str:
     """A chunk for an earlier start of the controller is refused."""
     return _refused(bench, Refusal.WRONG_SESSION, session="0" * 16)
 
 
 def a_replayed_command(bench: Bench) -> str:
-    """A chunk whose number was used before is refused."""
+    """A chunk whose number was used before is refused, and one whose number is lower."""
+    used = _used_number(bench)
+    _refused(bench, Refusal.REPLAYED, seq=used - 1)
+    return _refused(bench, Refusal.REPLAYED, seq=used)
+
+
+def _used_number(bench: Bench) -> int:
+    """Of a chunk that was accepted under a new lease, and led nowhere."""
     bench.acquire()
     bench.go(bench.probe.standing(), 0.1)
     used = bench.link._seq
     bench.settle(0.1)
-    return _refused(bench, Refusal.REPLAYED, seq=used)
+    return used
+
+
+def odd_times(bench: Bench) -> str:
+    """A chunk with a dt beyond 1 ms to 1 s is refused."""
+    for dt in (0, 999_999, 1_000_000_001, 2**63 - 1):
+        evidence = _refused(bench, Refusal.MALFORMED, dt=dt)
+    return evidence
+
+
+def order_of_checks(bench: Bench) -> str:
+    """A chunk that is wrong in every way is told so in the declared order, one reason after the other."""
+    used = _used_number(bench)
+    names = bench.spec.action.names
+    wrong: dict[str, tuple[Refusal, dict[str, Any]]] = {
+        "session": (Refusal.WRONG_SESSION, {"session": "0" * 16}),
+        "lease": (Refusal.STALE_LEASE, {"lease": bench.grant.token - 1 or bench.grant.token + 1}),
+        "epoch": (Refusal.STALE_EPOCH, {"epoch": bench.grant.epoch - 1}),
+        "sequence": (Refusal.REPLAYED, {"seq": used}),
+        "time to live": (Refusal.WRONG_TTL, {"ttl": 0}),
+        "age": (Refusal.EXPIRED, {"t0": bench.probe.state().t - 10 * AGE_NS}),
+        "names": (Refusal.WRONG_NAMES, {"names": ("no_such_joint", *names[1:])}),
+    }
+    before = bench.probe.standing()
+    for stage in tuple(wrong):
+        changes = {name: value for _, change in wrong.values() for name, value in change.items()}
+        said = bench.probe.chunk(bench.grant, np.append(before, 0.0), **changes)
+        bench.expect(said, wrong.pop(stage)[0])
+    bench.expect(bench.probe.chunk(bench.grant, np.append(before, 0.0)), Refusal.WRONG_SHAPE)
+    bench.unmoved(before)
+    return "session, lease, epoch, sequence, time to live, age, names, shape"
 
 
 def far_start(bench: Bench) -> str:
@@ -128,5 +170,6 @@ def far_start(bench: Bench) -> str:
 
 CHECKS = (
     nan, infinity, wrong_names, doubled_name, missing_name, wrong_shape, endless_life, no_life, expired, too_late,
-    from_the_future, stale_epoch, wrong_session, a_replayed_command, far_start,
+    from_the_future, stale_epoch, epoch_to_come, wrong_session, a_replayed_command, order_of_checks,
+    far_start, odd_times,  # the last, as a dt of 0 may end a controller that does not look at it
 )

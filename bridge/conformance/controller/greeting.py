@@ -24,6 +24,7 @@ LIMITS = frozenset((
     "tick_hz", "silence_s", "lease_s", "fault_s", "max_ttl_s", "max_lead_s", "start_guard", "following_error",
     "following_s", "driver_timeout_s", "gap_s", "reset_s", "requests_per_s", "max_frame",
 ))
+SERVO = frozenset(("turns", "late", "worst_us", "period_us", "off_by_us", "scheduling", "driver_us"))
 MODES = ("IDLE", "READY", "LEASED", "ACTIVE", "HOLDING", "STOPPING", "FAULT")
 WATCH_S = 3.0
 PICTURE_S = 5.0
@@ -99,6 +100,28 @@ def state_stream(bench: Bench) -> str:
     return f"{rate:.0f} states/s over {WATCH_S:g} s, no gap"
 
 
+def status(bench: Bench) -> str:
+    """Status tells how regular the loop is, and a state counts what the controller has looked at."""
+    before, told = bench.probe.state()["inputs"], bench.link.request("status")
+    missing = sorted(SERVO - set(told["servo"]))
+    require(not missing, f"servo lacks {', '.join(missing)}")
+    time.sleep(0.1)
+    require(bench.probe.state()["inputs"] > before, "a request that was looked at must be counted in inputs")
+    return f"{told['servo']['late']} of {told['servo']['turns']} turns late"
+
+
+def events(bench: Bench) -> str:
+    """Every change of the mode is told as it happens."""
+    begun = bench.probe.state().seq
+    bench.acquire()
+    bench.tidy()
+    bench.probe.wait_mode("READY")
+    changes = [message["data"].get("to") for message in bench.link.watcher.events
+               if message.seq > begun and message.kind == "event" and message["what"] == "mode"]
+    require(changes == ["LEASED", "READY"], "a lease that is given and given back changes the mode twice.", changes)
+    return ", ".join(changes)
+
+
 def pictures(bench: Bench) -> str:
     """Each camera's picture comes with the shape and type of the specification."""
     wanted = [key for key in layout(bench.spec) if "." in key]
@@ -124,4 +147,4 @@ def pictures(bench: Bench) -> str:
     return ", ".join(came)
 
 
-CHECKS = (versions, hello, units, clock, state_stream, pictures)
+CHECKS = (versions, hello, units, clock, state_stream, status, events, pictures)

@@ -14,6 +14,7 @@ REACHED = 1e-3  # rad or m
 SLACK = 1.02
 SLACK_S = 0.05
 FOLLOWS_S = 2.0
+UNDER_WAY_S = 0.5
 
 
 def braking_s(bench: Bench) -> float:
@@ -23,18 +24,17 @@ def braking_s(bench: Bench) -> float:
 
 
 def _within_limits(bench: Bench, recording: Recording) -> str:
-    """Velocity and acceleration of the setpoints, from turn to turn; a jump would show in both."""
-    tick, worst = 1 / bench.limits["tick_hz"], np.zeros(2)
+    """Velocity, acceleration and jerk of the setpoints, from turn to turn; a jump would show in all three."""
+    hz, spec = bench.limits["tick_hz"], bench.spec
+    limits = {"velocity": spec.velocity_limit, "acceleration": spec.acceleration_limit, "jerk": spec.jerk_limit}
+    worst = dict.fromkeys(limits, 0.0)
     for setpoints in recording.unbroken():
-        velocity = np.diff(setpoints[:, :-1], axis=0) / tick
-        acceleration = np.diff(velocity, axis=0) / tick
-        for i, (value, limit) in enumerate(
-            ((velocity, bench.spec.velocity_limit), (acceleration, bench.spec.acceleration_limit))
-        ):
-            worst[i] = max(worst[i], (np.abs(value) / limit).max(initial=0))
-    require(worst[0] <= SLACK, f"the setpoint moved at {worst[0]:.2f} of the velocity limit")
-    require(worst[1] <= SLACK, f"the setpoint moved at {worst[1]:.2f} of the acceleration limit")
-    return f"velocity to {worst[0]:.0%}, acceleration to {worst[1]:.0%} of the limits"
+        for order, (name, limit) in enumerate(limits.items(), 1):
+            value = np.diff(setpoints[:, :-1], order, axis=0) * hz**order
+            worst[name] = max(worst[name], (np.abs(value) / limit).max(initial=0))
+    for name, share in worst.items():
+        require(share <= SLACK, f"the setpoint moved at {share:.2f} of the {name} limit")
+    return ", ".join(f"{name} to {share:.0%}" for name, share in worst.items()) + " of the limits"
 
 
 def a_small_motion(bench: Bench) -> str:
@@ -42,16 +42,20 @@ def a_small_motion(bench: Bench) -> str:
     bench.may_move()
     bench.acquire()
     home, there = bench.probe.standing(), bench.swing()
-    reach = abs(there[0] - home[0])
+    reach, numbers = abs(there[0] - home[0]), set[int]()
     with Recording(bench.link) as recording:
         for target in (there, home):
-            bench.go(target)
+            numbers.add(bench.go(target)["chunk"])
             far = np.abs(bench.settle() - target).max()
             require(far < REACHED, f"the setpoint stands {far:.3g} from the last action")
             bench.link.watcher.wait(
                 lambda state, goal=target[0]: abs(state["position"][0] - goal) < reach / 2, FOLLOWS_S,
                 "a measurement near the last action (are its units those of the command?)",
             )
+    told = {state["chunk"] for state in recording.states if state["mode"] == "ACTIVE"}
+    require(told == numbers, f"the states must name the chunks that are carried out, {numbers}.", told)
+    last, count = max(state["index"] for state in recording.states), round(SWING_S * 1e9 / DT_NS)
+    require(last == count - 1, f"the last of {count} actions must be gone to; the highest index is {last}")
     return _within_limits(bench, recording)
 
 
@@ -100,10 +104,13 @@ def time_to_live(bench: Bench) -> str:
     """After its time to live nothing of a chunk is carried out; the arm stands before its last action, and holds."""
     bench.may_move()
     bench.acquire()
-    home, there, t0, ttl = bench.probe.standing(), bench.swing(), bench.probe.state().t, 400_000_000
+    home, there, ttl = bench.probe.standing(), bench.swing(), 600_000_000
+    t0 = bench.probe.state().t - ttl // 3  # its life begins at t0, whenever it comes
     with Recording(bench.link) as recording:
-        bench.go(there, 2.0, t0=t0, ttl=ttl)
+        bench.go(there, 3.0, t0=t0, ttl=ttl)
         time.sleep(ttl * 1e-9 + braking_s(bench) + 3 * SLACK_S)
+    late = [state for state in recording.states if state.t > t0 + ttl + SLACK_S * 1e9 and state["mode"] == "ACTIVE"]
+    require(not late, "nothing of a chunk is carried out from t0 + ttl on; it was still ACTIVE")
     mode, after_s = recording.states[-1]["mode"], (recording.moved_last() - t0 - ttl) * 1e-9
     share = abs(recording.states[-1]["setpoint"][0] - home[0]) / abs(there[0] - home[0])
     require(after_s <= braking_s(bench) + SLACK_S, f"it still moved {after_s:.2f} s after its time")
@@ -114,4 +121,46 @@ def time_to_live(bench: Bench) -> str:
     return f"stood {after_s:.3f} s after its time, at {share:.0%} of the way"
 
 
-CHECKS = (a_small_motion, order_by_name, late_actions, splice, time_to_live)
+def a_lease_that_ends(bench: Bench) -> str:
+    """A lease that is given back in a motion ends the motion: the arm decelerates, and is READY."""
+    bench.may_move()
+    grant, home, there = bench.acquire(), bench.probe.standing(), bench.swing()
+    with Recording(bench.link) as recording:
+        bench.go(there, 3.0, ttl=3_000_000_000)
+        time.sleep(UNDER_WAY_S)
+        bench.link.release(grant)
+        bench.grant = None
+        ended = bench.probe.wait_mode("READY", deadline_s=braking_s(bench) + UNDER_WAY_S)
+        time.sleep(UNDER_WAY_S)
+    require(ended.epoch > grant.epoch, "a new epoch must begin.", ended.epoch)
+    return _stopped_early(recording, home, there)
+
+
+def a_motion_taken_over(bench: Bench) -> str:
+    """A supervisor's take-over ends the motion of whom it takes the lease from: the arm decelerates."""
+    bench.may_move()
+    bench.needs_supervisor()
+    _, home, there = bench.acquire(), bench.probe.standing(), bench.swing()
+    with bench.another(bench.supervisor, "checker-supervisor") as other, Recording(bench.link) as recording:
+        bench.go(there, 3.0, ttl=3_000_000_000)
+        time.sleep(UNDER_WAY_S)
+        taken = other.acquire(force=True)
+        try:
+            bench.probe.wait_mode("LEASED", deadline_s=braking_s(bench) + UNDER_WAY_S)
+            time.sleep(UNDER_WAY_S)
+        finally:
+            other.release(taken)
+    return _stopped_early(recording, home, there)
+
+
+def _stopped_early(recording: Recording, home: np.ndarray, there: np.ndarray) -> str:
+    moving, share = recording.moved_last(), abs(recording.states[-1]["setpoint"][0] - home[0]) / abs(there[0] - home[0])
+    require(0 < share < 0.75, f"it went {share:.0%} of the way, and was ended after a sixth")
+    still_s = (recording.states[-1].t - moving) * 1e-9
+    require(still_s > UNDER_WAY_S / 2, "the arm must stand once its mode says so; it still moved")
+    return f"stood at {share:.0%} of the way"
+
+
+CHECKS = (
+    a_small_motion, order_by_name, late_actions, splice, time_to_live, a_lease_that_ends, a_motion_taken_over,
+)

@@ -16,8 +16,10 @@ from tandem.bridge.client.sockets import dealer
 from tandem.bridge.wire.codec import MAX_REPLY, decode, encode
 from tandem.bridge.wire.kinds import Port
 from tandem.bridge.wire.message import Message
+from tandem.bridge.wire.refusal import Refusal
 
 PATIENCE_S = 2.0
+UNREAD = (Refusal.OVERSIZED, Refusal.MALFORMED, Refusal.UNSUPPORTED_VERSION, Refusal.UNKNOWN_KIND, Refusal.NOT_FINITE)
 
 
 class Probe:
@@ -45,9 +47,12 @@ class Probe:
         if not socket.poll(round(patience_s * 1000), zmq.POLLOUT):
             return None
         socket.send_multipart(frames, zmq.NOBLOCK)
-        if not socket.poll(round(patience_s * 1000)):
-            return None
-        return decode(socket.recv_multipart()[0], limit=MAX_REPLY)
+        return self.heard(port, patience_s)
+
+    def heard(self, port: Port, patience_s: float = PATIENCE_S) -> Message | None:
+        """What the controller says next on a raw socket, None when nothing came in time."""
+        socket = self._sockets[port]
+        return decode(socket.recv_multipart()[0], limit=MAX_REPLY) if socket.poll(round(patience_s * 1000)) else None
 
     def ask(self, kind: str, *, patience_s: float = PATIENCE_S, envelope: Mapping[str, Any] | None = None, **fields: Any
             ) -> Message | None:
@@ -77,11 +82,12 @@ class Probe:
         return self._verdict(message.seq, patience_s)
 
     def _verdict(self, seq: int, patience_s: float) -> Message | None:
-        """What is said to the chunk of that number; a refusal of what could not be read names none."""
+        """What is said to the chunk of that number; a refusal of what could not be read may name none."""
         end = time.monotonic() + patience_s
         while time.monotonic() < end:
             for said in self.link.verdicts():
-                if said.fields.get("chunk", said.fields.get("id")) in (seq, 0):
+                number = said.fields.get("chunk", said.fields.get("id"))
+                if number == seq or (number == 0 and said.fields.get("code") in UNREAD):
                     return said
             time.sleep(0.002)
         return None

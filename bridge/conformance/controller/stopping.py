@@ -50,6 +50,8 @@ def a_latched_fault(bench: Bench) -> str:
     grant, before, row = bench.acquire(), bench.probe.standing(), bench.swing()
     with bench.another(bench.observer) as other:
         number = _stop_by(other, bench)["number"]
+        again = other.stop("a check of the software stop, once more")
+    require(again == number, f"the first fault is the one that counts, {number}; the second stop was told {again}")
     epoch = bench.probe.state().epoch
     require(epoch > grant.epoch, "a fault must begin a new epoch.", epoch)
     bench.expect(bench.probe.chunk(grant, row[None], epoch=epoch), Refusal.FAULTED)
@@ -57,7 +59,9 @@ def a_latched_fault(bench: Bench) -> str:
     _refuse_to_clear(bench, number)
     bench.unmoved(before)
     bench.clear(number)
-    bench.expect(bench.probe.chunk(grant, row[None], epoch=bench.probe.state().epoch), Refusal.STALE_LEASE)
+    cleared = bench.probe.state().epoch
+    require(cleared > epoch, "a clear must begin a new epoch.", cleared)
+    bench.expect(bench.probe.chunk(grant, row[None], epoch=cleared), Refusal.STALE_LEASE)
     return f"fault {number}, cleared; the lease of before is stale"
 
 

@@ -63,6 +63,57 @@ def watch(self, now):
         self._end_lease("expired")
 core().Controller._watch_lease = watch
 """
+ANY_HOLDER = """
+Leases = sys.modules["tandem.bridge.controller.lease"].Leases
+check = Leases.check
+Leases.check = lambda self, peer, token: check(self, self.holder.peer if self.holder else peer, token)
+"""
+FOR_EVER = """
+sys.modules["tandem.bridge.controller.lease"].Leases.expired = lambda self, now: False
+"""
+NO_LINE = """
+sys.modules["tandem.bridge.controller.lease"].Leases.next_in_line = lambda self, now: None
+"""
+TAKEN_BY_ANYBODY = """
+Leases, roles = sys.modules["tandem.bridge.controller.lease"].Leases, sys.modules["tandem.bridge.roles"]
+acquire = Leases.acquire
+def anybody(self, peer, name, now, *, force=False):
+    self.holder = None if force else self.holder
+    return acquire(self, peer, name, now)
+Leases.acquire = anybody
+"""
+EPOCHS_AHEAD = """
+class Ahead(int):
+    __ne__, __hash__ = int.__lt__, int.__hash__
+admit = core().admit
+core().admit = lambda *a: (lambda m: dataclasses.replace(m, epoch=Ahead(m.epoch)))(admit(*a))
+"""
+ONLY_THE_SAME = """
+check = core().check_sequence
+core().check_sequence = lambda seq, last: check(seq, last) if seq == last else None
+"""
+ANY_SESSION = """
+admission, admit = sys.modules["tandem.bridge.controller.admission"], core().admit
+admission._WITHOUT_SESSION = admission._WITHOUT_SESSION | {"status", "acquire"}
+"""
+UNKNOWN_FIELDS = """
+import msgpack
+codec = sys.modules["tandem.bridge.wire.codec"]
+unpack = codec._unpack
+codec._unpack = lambda frame: (lambda plain: plain.pop("unknown", None) and plain or plain)(unpack(frame))
+"""
+GOES_ON = """
+halt = core().Controller._halt
+core().Controller._halt = lambda self, stage, *rest: stage == "lease" or halt(self, stage, *rest)
+"""
+NO_JERK_LIMIT = """
+import numpy
+shaping = sys.modules["tandem.bridge.safety.shaping"]
+init = shaping.Shaper.__init__
+def careless(self, spec, *rest, **more):
+    init(self, dataclasses.replace(spec, jerk_limit=spec.jerk_limit * 1000), *rest, **more)
+shaping.Shaper.__init__ = careless
+"""
 LOST = """
 Outbox = sys.modules["tandem.bridge.controller.outbox"].Outbox
 send = Outbox.send
@@ -132,6 +183,7 @@ def test_without_leave_to_move_nothing_moves():
     assert {finding.outcome for finding in findings} == {"pass", "skip"}
     skipped = {finding.name: finding.evidence for finding in findings if finding.outcome == "skip"}
     assert skipped.pop("observers command nothing") == "no observer's key was given (--observer-key)"
+    assert skipped.pop("only supervisors take over") == "the key that commands here is a supervisor's"
     assert set(skipped) == (names(motion, stopping) | {"far start"}) - {"late actions", "a latched fault"}
     assert set(skipped.values()) == {"the arm may not be moved (--no-move)"}
 
@@ -196,16 +248,29 @@ EVERY = pytest.mark.slow
 
 
 @pytest.mark.parametrize("patch, law, only", [
-    broken(ANY_AGE, {"endless life", "no life", "expired", "from the future"}, names(commands), id="age"),
-    broken(ANY_EPOCH, {"stale epoch"}, names(leases, commands), id="epoch"),
+    broken(ANY_AGE, {"endless life", "no life", "expired", "from the future", "odd times", "order of checks"},
+           names(commands), id="age"),
+    broken(ANY_EPOCH, {"stale epoch", "epoch to come", "order of checks"}, names(leases, commands), id="epoch"),
     broken(ENDLESS, {"time to live"}, names(motion), id="time to live"),
-    broken(ANY_EPOCH, {"stale epoch"}, id="epoch of all", marks=EVERY),
+    broken(ANY_HOLDER, {"anothers lease"}, {"anothers lease"}, id="holder"),
+    broken(FOR_EVER, {"an expired lease"}, {"an expired lease"}, id="leases for ever"),
+    broken(NO_LINE, {"hand over"}, {"hand over"}, id="no line"),
+    broken(EPOCHS_AHEAD, {"epoch to come"}, {"stale epoch", "epoch to come"}, id="epochs ahead"),
+    broken(ONLY_THE_SAME, {"a replayed command"}, {"a replayed command"}, id="lower numbers"),
+    broken(ANY_SESSION, {"requests of another session"}, {"requests of another session"}, id="session of requests"),
+    broken(UNKNOWN_FIELDS, {"odd fields"}, {"odd fields"}, id="unknown fields"),
+    broken(NO_JERK_LIMIT, {"a small motion"}, {"a small motion"}, id="jerk"),
+    broken(GOES_ON, {"a lease that ends", "a motion taken over"}, {"a lease that ends", "a motion taken over"},
+           id="lease goes, motion goes on"),
+    broken(ANY_EPOCH, {"stale epoch", "epoch to come", "order of checks"}, id="epoch of all", marks=EVERY),
     broken(ENDLESS, {"time to live"}, id="time to live of all", marks=EVERY),
     broken("core().check_start = lambda *a: None", {"far start"}, id="start", marks=EVERY),
-    broken("core().check_sequence = lambda *a: None", {"a replayed command"}, id="sequence", marks=EVERY),
-    broken(ANY_TOKEN, {"stale lease", "wrong token", "take over"}, id="token", marks=EVERY),
+    broken("core().check_sequence = lambda *a: None", {"a replayed command", "order of checks"}, id="sequence",
+           marks=EVERY),
+    broken(ANY_TOKEN, {"stale lease", "wrong token", "anothers lease", "hand over", "take over", "order of checks"},
+           id="token", marks=EVERY),
     broken(ANY_ORDER, {"order by name"}, id="order", marks=EVERY),
-    broken(NO_SILENCE, {"silence"}, id="silence", marks=EVERY),
+    broken(NO_SILENCE, {"silence", "hand over"}, id="silence", marks=EVERY),
     broken(LOST, {"state stream"}, id="lost states", marks=EVERY),
 ])
 def test_a_controller_that_breaks_a_law_fails_exactly_that_check(patch, law, only, tmp_path):
@@ -213,6 +278,16 @@ def test_a_controller_that_breaks_a_law_fails_exactly_that_check(patch, law, onl
     with controller(PYTHONPATH=str(tmp_path)) as endpoint:
         findings = list(check_controller(Contact.at(endpoint), only=only))
     assert {finding.name for finding in findings if finding.outcome == "fail"} == law
+
+
+def test_a_controller_that_lets_any_commander_take_over_is_told_so(folder, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BREAKER.format(patch=textwrap.indent(TAKEN_BY_ANYBODY, "    ")))
+    with controller("--keys", folder, PYTHONPATH=str(tmp_path)) as endpoint:
+        commander, supervisor = (Contact.at(endpoint, keys=folder, key=key) for key in ("commander", "supervisor"))
+        only = {"only supervisors take over", "take over"}
+        findings = {finding.name: finding.outcome
+                    for finding in check_controller(commander, supervisor=supervisor, only=only)}
+    assert findings == {"only supervisors take over": "fail", "take over": "pass"}
 
 
 def test_a_check_that_does_not_exist_is_named():
