@@ -9,6 +9,7 @@ and it leaves the other cores to the recorder and to other workers. `LP_NUM_THRE
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sys
@@ -67,6 +68,10 @@ class Context:
         if _contexts.current is self:
             self.enter()
 
+    def end(self) -> None:
+        """At the end of the process, while the library is still there: later it would end with a traceback."""
+        self._made.free()
+
 
 class _Contexts(threading.local):
     """The context of each thread."""
@@ -107,6 +112,8 @@ def bind() -> Context:
         except Exception as reason:  # each backend raises classes of its own
             raise _missing(reason) from reason
         _process = os.getpid()
+        if threading.current_thread() is threading.main_thread():
+            atexit.register(_contexts.current.end)
     _contexts.current.enter()
     return _contexts.current
 

@@ -37,6 +37,15 @@ else:
 """
 
 
+ENDING = """
+import atexit
+from tandem.sim import opengl
+bound = []
+atexit.register(lambda: print("left:", bound[0]._made._context is None))  # registered first, called last
+bound.append(opengl.bind())
+"""
+
+
 def said(program, **environment):
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True,
@@ -60,3 +69,9 @@ def test_rendering_after_a_fork_is_refused_instead_of_hanging():
     message = said(FORK)
     assert "InvalidOption" in message
     assert "spawn" in message
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="EGL is Linux's")
+def test_a_context_is_left_before_its_library_is_gone():
+    """A worker of a pool would otherwise end with a traceback that nobody can catch."""
+    assert said(ENDING, MUJOCO_GL="egl") == "left: True\n"
