@@ -1,21 +1,29 @@
-"""Whole episodes on dummies: what the agent does, in which order, and what it claims."""
+"""Whole episodes on dummies: what the agent does, in which order, and what ends it."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
+from loop_parts import (
+    PICK,
+    SPEC,
+    TASK,
+    CountingBody,
+    Plans,
+    Recorder,
+    TroubledPolicy,
+    codes,
+    run,
+)
 
 from tandem.agent.clock import Charged
 from tandem.agent.loop import Agent
-from tandem.agent.recover import UNCERTAIN, Limits
-from tandem.agent.verify.trusting import TrustingVerifier
-from tandem.bridge.conformance import DummyBody, DummyPlanner, DummyPolicy, DummyVerifier, dummy_spec
+from tandem.agent.recover import Limits
+from tandem.bridge.conformance import DummyBody, DummyPlanner, DummyPolicy, DummyVerifier
 from tandem.bridge.contract import (
     SKILLS,
     ActionKind,
     BodyUnresponsive,
-    CameraPoint,
     Event,
     EventKind,
     FailureCode,
@@ -23,125 +31,9 @@ from tandem.bridge.contract import (
     LogUnwritable,
     Outcome,
     PhysicsDiverged,
-    Plan,
     PlannerFailed,
-    SkillFailed,
-    Subgoal,
     Verdict,
 )
-
-SPEC = dummy_spec()
-PICK, PLACE = Subgoal("pick", {"object": "red cube"}), Subgoal("place", {"target": "blue bin"})
-TASK = (PICK, PLACE)
-
-
-class Recorder:
-    """Writes down what a subscriber hears."""
-
-    def __init__(self):
-        self.heard, self.steps, self.events = [], [], []
-
-    def on_episode_start(self, start):
-        self.heard.append("start")
-
-    def on_step(self, step):
-        self.heard.append("step")
-        self.steps.append(step)
-
-    def on_event(self, event):
-        self.heard.append(str(event.kind))
-        self.events.append(event)
-
-    def on_episode_end(self, result):
-        self.heard.append("end")
-        self.result = result
-
-    def of(self, kind):
-        return [event for event in self.events if event.kind is kind]
-
-
-class CountingBody(DummyBody):
-    """Runs `trouble` before the n-th step, and counts the steps asked for."""
-
-    def __init__(self, at=10**9, trouble=None):
-        super().__init__(SPEC)
-        self.asked, self.at, self.trouble = 0, at, trouble
-
-    def step(self, action):
-        self.asked += 1
-        if self.asked >= self.at:
-            raise self.trouble
-        return super().step(action)
-
-
-class TroubledPolicy(DummyPolicy):
-    """Fails with the next of the given codes at each attempt of a skill; None is an attempt without trouble."""
-
-    def __init__(self, **codes):
-        super().__init__(SPEC)
-        self.codes, self.tried = {skill: iter(code) for skill, code in codes.items()}, []
-
-    def infer(self, observation, subgoal):
-        if self._calls == 0:
-            self.tried.append(subgoal)
-            code = next(self.codes.get(subgoal.skill, iter(())), None)
-            if code is not None:
-                raise SkillFailed(code, "as the test asks")
-        return super().infer(observation, subgoal)
-
-
-class PlannedVerifier(DummyVerifier):
-    """Gives the next outcome for a skill at each look, the last one for ever."""
-
-    def __init__(self, **outcomes):
-        super().__init__()
-        self.outcomes = {skill: list(given) for skill, given in outcomes.items()}
-
-    def verify(self, subgoal, before, after):
-        left = self.outcomes.get(subgoal.skill, [Outcome.SUCCESS])
-        return Verdict(left.pop(0) if len(left) > 1 else left[0], "as the test asks")
-
-
-class Plans:
-    """Gives the next plan, the last one for ever."""
-
-    def __init__(self, *plans):
-        self.plans, self.requests = list(plans), []
-
-    def plan(self, request):
-        self.requests.append(request)
-        answer = self.plans.pop(0) if len(self.plans) > 1 else self.plans[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, Plan) else Plan(answer)
-
-
-def run(body=None, planner=None, policy=None, verifier=None, subscribers=(), **more):
-    recorder = Recorder()
-    agent = Agent(
-        body or DummyBody(SPEC), planner or DummyPlanner(TASK), policy or DummyPolicy(SPEC),
-        verifier or DummyVerifier(), subscribers=(recorder, *subscribers), **more,
-    )
-    return agent.run("put the red cube in the blue bin", seed=3), recorder
-
-
-def codes(result):
-    return [attempt.failure for attempt in result.attempts]
-
-
-def test_success_is_claimed_seen_and_measured_side_by_side():
-    result, heard = run(measure=lambda subgoal: False, score=lambda: (False, 0.5))
-    assert result.claimed
-    assert result.seen
-    assert result.measured is False
-    assert result.false_success  # ground truth stands beside the claim and changes nothing of it
-    assert result.progress == 0.5
-    assert [attempt.measured for attempt in result.attempts] == [False, False]
-    assert result.failure is None
-    assert result.plans == 2  # the second asks whether anything is left
-    assert result.steps == len(heard.steps) == 16
-    assert [step.index for step in heard.steps] == list(range(16))
-    assert [step.subgoal for step in heard.steps] == [0] * 8 + [1] * 8
 
 
 def test_subscribers_hear_everything_in_order():
@@ -169,286 +61,6 @@ def test_a_policy_that_never_claims_runs_out_of_body_time():
     assert codes(result) == ["TIMEOUT", "TIMEOUT"]
     assert [round(attempt.end_s - attempt.start_s, 6) for attempt in result.attempts] == [0.5, 0.5]
     assert (result.claimed, result.failure) == (False, FailureCode.BUDGET_EXHAUSTED)
-
-
-def test_a_failed_grasp_is_tried_again():
-    result, heard = run(policy=TroubledPolicy(pick=[FailureCode.GRASP_FAILED]))
-    assert result.claimed
-    assert codes(result) == ["GRASP_FAILED", None, None]
-    assert [event.data["action"] for event in heard.of(EventKind.RECOVERY)] == ["retry"]
-
-
-def test_every_attempt_is_a_new_epoch():
-    class Epochs(TroubledPolicy):
-        seen = []
-
-        def reset(self, epoch):
-            self.seen.append(epoch)
-            super().reset(epoch)
-
-    run(policy=Epochs(pick=[FailureCode.GRASP_FAILED]))
-    assert Epochs.seen[1:] == [1, 2, 3]  # 0 is the constructor's
-
-
-def test_a_lost_object_backs_up_to_its_pick_without_the_old_point():
-    pick = Subgoal("pick", {"object": "red cube", "point": CameraPoint("front", 3, 4)})
-    policy = TroubledPolicy(place=[FailureCode.OBJECT_LOST])
-    verifier = PlannedVerifier(
-        pick=[Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS], place=[Outcome.FAILURE, Outcome.SUCCESS]
-    )
-    result, heard = run(planner=Plans((pick, PLACE), ()), policy=policy, verifier=verifier)
-    assert result.claimed
-    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "place", "pick", "place"]
-    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "place", "home", "pick", "place"]
-    assert "point" in policy.tried[0].arguments
-    assert "point" not in policy.tried[3].arguments  # the cube has been moved since the point was taken
-    assert heard.of(EventKind.RECOVERY)[0].data["action"] == "back_up"
-
-
-def test_an_arm_that_left_its_rest_pose_is_no_lasting_work_undone():
-    """The plan begins at rest; the cube is lost on its way, and to pick it again needs no new plan."""
-    rest = Subgoal("home")
-    undone = [Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS]
-    verifier = PlannedVerifier(home=[*undone], pick=undone, place=[Outcome.FAILURE, Outcome.SUCCESS])
-    policy = TroubledPolicy(place=[FailureCode.OBJECT_LOST])
-    result, _ = run(planner=Plans((rest, *TASK), ()), policy=policy, verifier=verifier)
-    assert [attempt.subgoal.skill for attempt in result.attempts] == ["home", "pick", "place"] * 2
-    assert (result.claimed, result.plans) == (True, 2)
-    last, _ = run(planner=Plans((*TASK, rest), ()), verifier=PlannedVerifier(home=[Outcome.FAILURE]))
-    assert not last.claimed, "at the end it is to be seen"
-
-
-@pytest.mark.parametrize("code", sorted(UNCERTAIN))
-def test_what_an_empty_hand_let_go_is_looked_at_again_without_the_arm_before_it(code):
-    policy = TroubledPolicy(place=[code])
-    planner = Plans((PICK, PLACE, PICK), ())
-    result, heard = run(planner=planner, policy=policy)
-    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "place", "home", "pick"]
-    placed = result.attempts[1]
-    assert (placed.claimed, placed.failure, placed.seen.outcome) == (False, None, Outcome.SUCCESS)
-    assert placed.detail.startswith("as the test asks; but from afar: ")
-    assert not heard.of(EventKind.RECOVERY)
-    assert placed.end_s < result.attempts[2].start_s
-    assert {step.subgoal for step in heard.steps if placed.end_s < step.observation["time"][0] <=
-            result.attempts[2].start_s} == {-1}
-
-
-def test_an_attempt_after_which_the_body_fails_on_its_way_back_is_recorded():
-    class Stops(TroubledPolicy):
-        def infer(self, observation, subgoal):
-            if subgoal.skill == "home":
-                raise BodyUnresponsive("gone")
-            return super().infer(observation, subgoal)
-
-    result, heard = run(planner=Plans(TASK, ()), policy=Stops(place=[FailureCode.OBJECT_LOST]))
-    assert codes(result) == [None, FailureCode.BODY_UNRESPONSIVE]
-    assert result.attempts[1].detail == "as the test asks; then gone"
-    assert (result.claimed, result.failure) == (False, FailureCode.BODY_UNRESPONSIVE)
-    assert len(heard.of(EventKind.SUBGOAL_END)) == 2
-
-
-@pytest.mark.parametrize(("opening", "code"), [(0.5, FailureCode.TIMEOUT), (1.0, FailureCode.UNREACHABLE)])
-def test_what_is_still_in_the_hand_or_was_never_begun_is_not_looked_at_again(opening, code):
-    class Holding(DummyBody):
-        def step(self, action):
-            observation, *rest = super().step(action)
-            return {**observation, "gripper_opening": np.array([opening])}, *rest
-
-    policy = TroubledPolicy(place=[code])
-    result, _ = run(body=Holding(SPEC), planner=Plans(TASK, ()), policy=policy, limits=Limits(replans=0))
-    assert codes(result)[:2] == [None, code], "the verifier would have seen it done"
-
-
-def test_backing_up_stops_at_the_last_criterion_that_holds():
-    plan = (PICK, PLACE, Subgoal("press", {"target": "button"}))
-    verifier = PlannedVerifier(place=[Outcome.SUCCESS, Outcome.INCONCLUSIVE], press=[Outcome.FAILURE, Outcome.SUCCESS])
-    result, _ = run(planner=Plans(plan, ()), verifier=verifier)
-    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "place", "press", "press"]
-    assert result.claimed
-
-
-def test_lasting_work_that_was_undone_is_planned_anew():
-    plan = (PICK, PLACE, Subgoal("press", {"target": "button"}))
-    verifier = PlannedVerifier(
-        place=[Outcome.SUCCESS, Outcome.FAILURE, Outcome.SUCCESS], press=[Outcome.FAILURE, Outcome.SUCCESS]
-    )
-    planner = Plans(plan, plan, ())
-    result, _ = run(planner=planner, verifier=verifier)
-    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "place", "press"] * 2
-    assert result.claimed
-
-
-def test_what_was_seen_undone_on_looking_back_is_not_claimed():
-    """Placing b knocks a off; the planner finds nothing left to do, and b is seen done after all."""
-    first, second = [(Subgoal("pick", {"object": name}), Subgoal("place", {"object": name, "target": "tray"}))
-                     for name in "ab"]
-    knocked = []
-
-    class Verifier(DummyVerifier):
-        def verify(self, subgoal, before, after):
-            knocked.extend([subgoal] if subgoal == second[1] else [])
-            undone = (subgoal in (first[1], second[0]) and knocked) or (subgoal == second[1] and len(knocked) < 3)
-            return Verdict(Outcome.FAILURE if undone else Outcome.SUCCESS, "as the test asks")
-
-    result, _ = run(planner=Plans((*first, *second), ()), verifier=Verifier())
-    assert not result.claimed
-    assert not result.seen
-
-
-PRESS, REST = Subgoal("press", {"target": "button"}), Subgoal("home")
-ELSEWHERE = (Subgoal("pick", {"object": "cube"}), Subgoal("place", {"object": "cube", "target": "shelf"}))
-
-
-@pytest.mark.parametrize(("plans", "claimed"), [
-    (((PICK, PLACE, PRESS), ()), False),
-    (((PICK, PLACE, PRESS), (REST,), ()), False),
-    (((PICK, PLACE, PRESS), ELSEWHERE, ()), False),
-    (((PICK, PLACE, PRESS), (REST,), ELSEWHERE, (REST,), ()), False),
-    (((PRESS, PICK, PLACE), (PICK, PLACE), (PRESS,), ()), True),  # taken up again, and seen done then
-    (((PRESS, PICK, PLACE), (REST,), ()), False),  # with the rest of the plan, which was never begun
-])
-def test_what_failed_is_not_forgotten_with_its_plan(plans, claimed):
-    """A planner that drops it believes that it is done: that must be seen."""
-    verifier = PlannedVerifier(press=[Outcome.FAILURE, *[Outcome.SUCCESS] * claimed])
-    result, _ = run(planner=Plans(*plans), verifier=verifier, limits=Limits(retries=0, back_ups=0, replans=8))
-    assert (result.claimed, result.seen) == (claimed, claimed), result.reason
-
-
-def test_what_was_dropped_is_looked_at_once_more_before_it_is_claimed():
-    verifier = PlannedVerifier(press=[Outcome.FAILURE, Outcome.SUCCESS])
-    result, heard = run(
-        planner=Plans((PICK, PLACE, PRESS), ELSEWHERE, ()), verifier=verifier, limits=Limits(retries=0, back_ups=0))
-    assert (result.claimed, result.seen) == (True, True)
-    assert any("last look at press(button)" in event.message for event in heard.of(EventKind.NOTE))
-
-
-def test_a_planner_may_change_its_mind_about_the_same_thing():
-    verifier = PlannedVerifier(place=[Outcome.FAILURE, Outcome.SUCCESS])
-    other = Subgoal("place", {"object": PICK.arguments["object"], "target": "shelf"})
-    result, _ = run(planner=Plans(TASK, (PICK, other), ()), verifier=verifier, limits=Limits(retries=0, back_ups=0))
-    assert result.claimed
-
-
-def test_a_precondition_that_no_earlier_step_brings_is_planned_anew():
-    planner = Plans(TASK, (PLACE,), ())  # the gripper holds the cube already, says the second plan
-    result, _ = run(planner=planner, policy=TroubledPolicy(pick=[FailureCode.PRECONDITION_FAILED]))
-    assert codes(result) == ["PRECONDITION_FAILED", None]
-    assert result.claimed
-
-
-def test_replans_are_bounded_and_carry_the_failure():
-    planner = Plans(TASK)
-    policy = TroubledPolicy(pick=itertools.repeat(FailureCode.OBJECT_NOT_FOUND))
-    result, _ = run(planner=planner, policy=policy, limits=Limits(replans=2))
-    assert (result.claimed, result.failure) == (False, FailureCode.BUDGET_EXHAUSTED)
-    assert result.plans == 3
-    assert codes(result) == ["OBJECT_NOT_FOUND"] * 3
-    assert [len(request.history) for request in planner.requests] == [0, 1, 2]
-    assert planner.requests[-1].history[-1].failure == "OBJECT_NOT_FOUND"
-
-
-def test_a_planner_is_told_no_ground_truth():
-    planner = Plans(TASK, ())
-    result, _ = run(planner=planner, measure=lambda subgoal: True)
-    assert [attempt.measured for attempt in result.attempts] == [True, True]
-    assert [attempt.measured for attempt in planner.requests[-1].history] == [None, None]
-
-
-def test_an_empty_plan_at_the_start_is_no_success():
-    body = CountingBody()
-    result, _ = run(body, planner=Plans(()), score=lambda: (False, 0.0))
-    assert (result.claimed, result.failure, result.seen, body.asked) == (False, "PLANNER_FAILED", None, 0)
-
-
-def test_a_verifier_watches_every_step_of_a_subgoal():
-    class Watching(DummyVerifier):
-        seen = ()
-
-        def watch(self, observation):
-            self.seen = (*self.seen, float(observation["time"][0]))
-
-    verifier = Watching()
-    _, heard = run(verifier=verifier)
-    assert list(verifier.seen) == [float(step.observation["time"][0]) for step in heard.steps]
-
-
-def test_a_verifier_forgets_between_episodes():
-    class Forgetful(DummyVerifier):
-        resets = 0
-
-        def reset(self):
-            self.resets += 1
-
-    verifier = Forgetful()
-    agent = Agent(DummyBody(SPEC), DummyPlanner(TASK), DummyPolicy(SPEC), verifier)
-    for seed in (1, 2):
-        agent.run("go", seed=seed)
-    assert verifier.resets == 2
-
-
-def test_a_subgoal_that_was_undone_is_seen_by_the_last_look():
-    result, _ = run(planner=Plans(TASK, TASK, ()))
-    assert result.claimed
-    assert len(result.attempts) == 4
-    endless, _ = run(planner=Plans(TASK), limits=Limits(replans=3))  # every last look finds more to do
-    assert (endless.claimed, endless.failure, endless.plans) == (False, FailureCode.BUDGET_EXHAUSTED, 5)
-
-
-@pytest.mark.parametrize("outcome", [Outcome.FAILURE, Outcome.INCONCLUSIVE])
-@pytest.mark.parametrize("plans", [(TASK, ()), (TASK,)], ids=["planner is content", "planner wants more"])
-def test_only_what_is_seen_becomes_success(outcome, plans):
-    verifier = PlannedVerifier(place=[outcome])
-    result, _ = run(planner=Plans(*plans), verifier=verifier, limits=Limits(replans=2, steps=2000))
-    assert not result.claimed
-    assert result.seen is False
-    assert set(codes(result)) <= {None, "CRITERION_NOT_MET"}
-    assert all(attempt.failure for attempt in result.attempts if attempt.seen.outcome is not Outcome.SUCCESS)
-
-
-def test_an_inconclusive_verifier_may_look_once_more():
-    verifier = PlannedVerifier(pick=[Outcome.INCONCLUSIVE, Outcome.SUCCESS])
-    result, heard = run(verifier=verifier)
-    assert result.claimed
-    assert codes(result) == [None, None]
-    assert [step.phase for step in heard.steps if step.held] == ["look again"] * 10
-
-
-def test_a_late_sight_lets_the_agent_claim_when_nothing_is_left():
-    verifier = PlannedVerifier(place=[Outcome.FAILURE, Outcome.FAILURE, Outcome.SUCCESS])
-    result, _ = run(planner=Plans(TASK, ()), verifier=verifier, limits=Limits(back_ups=0))
-    assert result.claimed
-    assert codes(result) == [None, "CRITERION_NOT_MET"]
-
-
-@pytest.mark.parametrize("mute", ["measure", "score"])
-def test_ground_truth_that_cannot_be_asked_changes_no_episode(mute):
-    def ask(*_):
-        raise BodyUnresponsive("nobody answers")
-
-    truth = {"measure": lambda subgoal: True, "score": lambda: (True, 1.0)} | {mute: ask}
-    result, recorder = run(privileged=True, **truth)
-    assert result.claimed
-    assert recorder.result == result
-    assert result.measured is (None if mute == "score" else True)
-    assert [attempt.measured for attempt in result.attempts] == [None if mute == "measure" else True] * 2
-    assert any("nobody answers" in event.message for event in recorder.of(EventKind.NOTE))
-
-
-def test_what_nobody_looked_at_is_claimed_but_not_seen():
-    result, _ = run(verifier=TrustingVerifier())
-    assert result.claimed
-    assert result.seen is None
-    assert all(attempt.seen is None for attempt in result.attempts)
-    assert "nobody verified" in result.reason
-
-
-def test_an_infeasible_instruction_ends_with_the_reason():
-    body = CountingBody()
-    result, heard = run(body, planner=Plans(Plan((), feasible=False, reason="there is no red cube")))
-    assert (result.infeasible, result.claimed, result.failure) == (True, False, "INFEASIBLE")
-    assert result.reason == "there is no red cube"
-    assert body.asked == 0
-    assert heard.of(EventKind.FAILURE)[0].data["code"] == "INFEASIBLE"
 
 
 def test_a_planner_that_fails_ends_the_episode_with_its_code():
@@ -641,16 +253,6 @@ def test_the_first_mistake_is_raised_whatever_breaks_at_the_end_because_of_it():
     assert later.heard == [], "who did not hear it begin hears nothing of it"
 
 
-def test_a_subgoal_that_cannot_be_begun_is_planned_anew():
-    nowhere = Subgoal("pick", {"object": "red cube", "point": CameraPoint("front", 9999, 0)})
-    body, planner = CountingBody(), Plans((nowhere,), Plan((), feasible=False, reason="it is gone"))
-    result, _ = run(body, planner=planner)
-    assert body.asked == 0
-    assert result.infeasible
-    assert planner.requests[1].history[0].failure == "PLANNER_FAILED"
-    assert "9999" in planner.requests[1].history[0].detail
-
-
 def test_a_skill_that_is_not_offered_never_moves_anything():
     body = CountingBody()
     policy = DummyPolicy(SPEC, skills={"home": SKILLS["home"]})
@@ -699,35 +301,6 @@ def test_a_body_that_ended_the_episode_is_not_moved_again():
     assert "the body ended the episode" in result.reason
 
 
-def test_a_camera_that_comes_back_is_waited_for():
-    class Blinking(DummyBody):
-        def step(self, action):
-            observation, *rest = super().step(action)
-            return self.dark(observation), *rest
-
-        def reset(self, **options):
-            observation, info = super().reset(**options)
-            return self.dark(observation), info
-
-        def dark(self, observation):
-            picture = np.array(observation["image.front"]) * (observation["time"][0] > 0.4)
-            return {**observation, "image.front": picture.astype(np.uint8)}
-
-    pick = Subgoal("pick", {"object": "red cube", "point": CameraPoint("front", 3, 4)})
-    result, _ = run(Blinking(SPEC), planner=Plans((pick,), ()))
-    assert result.claimed
-    assert codes(result) == ["STALE_OBSERVATION", None]
-
-
-def test_ground_truth_is_confessed():
-    assert not run()[0].privileged
-    assert run(privileged=True)[0].privileged
-    assert run(planner=Plans(Plan(TASK, privileged=True), ()))[0].privileged
-    verifier = DummyVerifier()
-    verifier.privileged = True
-    assert run(verifier=verifier)[0].privileged
-
-
 def test_the_command_after_safety_is_told():
     class Safe(DummyBody):
         def step(self, action):
@@ -741,21 +314,6 @@ def test_the_command_after_safety_is_told():
 def test_a_chunk_may_be_one_action():
     result, _ = run(policy=DummyPolicy(SPEC, chunks=1, horizon=1))
     assert (result.claimed, result.steps) == (True, 2)
-
-
-def test_before_planning_again_the_arm_steps_out_of_the_view():
-    planner, policy = Plans(TASK, TASK, ()), TroubledPolicy(pick=[FailureCode.OBJECT_NOT_FOUND])
-    result, _ = run(planner=planner, policy=policy)
-    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "home", "pick", "place"]
-    assert result.claimed
-    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "pick", "place"]
-
-
-def test_an_arm_that_cannot_step_back_plans_all_the_same():
-    policy = TroubledPolicy(pick=[FailureCode.OBJECT_NOT_FOUND], home=[FailureCode.COLLISION])
-    result, recorder = run(planner=Plans(TASK, TASK, ()), policy=policy)
-    assert result.claimed
-    assert any("cannot step back" in event.message for event in recorder.events)
 
 
 def test_a_body_with_a_task_may_tell_the_instruction_itself():
@@ -786,27 +344,6 @@ def test_what_a_body_reports_is_heard_after_its_step():
     assert recorder.heard.count("disturbance") == recorder.heard.count("step")
 
 
-def test_whether_it_can_be_done_is_asked_of_the_world_after_the_reset():
-    class Fresh(DummyBody):
-        began = False
-
-        def reset(self, *, seed=None, options=None):
-            self.began = True
-            return super().reset(seed=seed, options=options)
-
-    body = Fresh(SPEC)
-    impossible = Plans(Plan((), feasible=False, reason="there is no red cube"))
-    agent = Agent(body, impossible, DummyPolicy(SPEC), DummyVerifier(), feasible=lambda: not body.began)
-    assert agent.run("put the red cube in the blue bin", seed=0).success
-
-
-def test_what_failed_twice_without_moving_is_not_tried_a_third_time():
-    policy = TroubledPolicy(pick=itertools.repeat(FailureCode.GRASP_FAILED))
-    result, _ = run(policy=policy, planner=Plans(TASK), limits=Limits(retries=5, replans=0))
-    assert [attempt.subgoal.skill for attempt in result.attempts] == ["pick", "pick"]
-    assert result.failure == FailureCode.BUDGET_EXHAUSTED
-
-
 CALL = {"kind": "judge", "reply": "it is hard to say"}
 
 
@@ -835,12 +372,3 @@ def test_exchanges_of_a_planner_that_fails_are_kept():
     assert result.steps == 0
     assert heard.heard == ["start", "calls", "failure", "end"]
     assert heard.of(EventKind.CALLS)[0].data == {"what": "planner", "calls": [{"kind": "plan", "reply": ""}]}
-
-
-def test_for_a_planner_that_looks_the_arm_steps_out_of_the_view_before_every_later_plan():
-    planner, policy = Plans(TASK, ()), TroubledPolicy()
-    planner.looks = True
-    result, _ = run(planner=planner, policy=policy)
-    assert [subgoal.skill for subgoal in policy.tried] == ["pick", "place", "home"]
-    assert result.claimed
-    assert len(result.attempts) == 2
