@@ -37,8 +37,10 @@ class Options:
 
 def main(options: Options) -> int:
     folders = [folder.resolve() for folder in options.folders]
-    if not 2 <= len(folders) <= MOST or len(set(folders)) < len(folders):
+    if not 2 <= len(folders) <= MOST:
         raise InvalidOption(f"give 2 to {MOST} folders of evaluations, each once; got {len(folders)}")
+    if twice := sorted({str(folder) for folder in folders if folders.count(folder) > 1}):
+        raise InvalidOption(f"give each folder once: an evaluation cannot be compared with itself; twice: {twice[0]}")
     report = Report.of([results.load(folder) for folder in options.folders], other_states=options.other_states)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
     for part in report.parts():

@@ -109,7 +109,8 @@ def main(options: Options) -> int:
         console.print(f"[yellow]stopped[/] at step {training.step}; the same command goes on from there")
         return 130
     processes.destroy_process_group()
-    console.print(f"done: {options.folder / 'policy'}; python launch/episode.py --policy {options.folder / 'policy'}")
+    policy = options.folder / "policy"
+    console.print(f"done at step {training.step}: {policy}; python launch/episode.py --policy {policy}")
     return 0
 
 

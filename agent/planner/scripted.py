@@ -44,5 +44,6 @@ class ScriptedPlanner:
         unknown = sorted({subgoal.skill for subgoal in subgoals} - set(request.catalogue))
         if unknown:
             offered = ", ".join(request.catalogue) or "none"
-            raise PlannerFailed(f"the task needs the skills {', '.join(unknown)}, the policy offers: {offered}")
+            raise PlannerFailed(f"the task needs the skills {', '.join(unknown)}, the policy offers: {offered}; "
+                                "motion has all, and hybrid:NAME fills in what NAME lacks")
         return Plan(subgoals, privileged=True)

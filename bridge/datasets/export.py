@@ -17,8 +17,7 @@ from tandem.bridge.datasets.robomimic_writer import RobomimicWriter
 from tandem.bridge.datasets.trajectory import Frame, Trajectory, View
 from tandem.bridge.datasets.video import check_codec
 from tandem.bridge.log import LogReader
-
-_UNFINISHED = "unfinished"  # where an evaluation's workers make the logs of episodes that still run
+from tandem.bridge.log.folder import logs_below
 
 
 class Writer(Protocol):
@@ -130,22 +129,12 @@ def export_logs(
 
 
 def files_of(logs: Iterable[Path]) -> list[Path]:
-    """Every log file, those of a folder in the order of their names; raises `UnusableDataset` when there is none.
-
-    Of a folder neither what an evaluation has not finished nor what hides, such as the draft of a killed import.
-    """
+    """Every log file, those of a folder as `logs_below` has them; raises `UnusableDataset` when there is none."""
     logs = [Path(path) for path in logs]
-    files = [file for path in logs for file in (_finished_below(path) if path.is_dir() else [path])]
+    files = [file for path in logs for file in (logs_below(path) if path.is_dir() else [path])]
     if not files:
         raise UnusableDataset(f"no episode logs (*.mcap) in: {', '.join(map(str, logs)) or 'nothing given'}")
     return files
-
-
-def _finished_below(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.rglob("*.mcap")):
-        folders = file.relative_to(folder).parts[:-1]
-        if _UNFINISHED not in folders and not any(name.startswith(".") for name in folders):
-            yield file
 
 
 def _chosen(

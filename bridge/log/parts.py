@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from itertools import accumulate, chain
+from itertools import accumulate, chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,17 @@ def first_part(path: Path) -> Path:
     """Name of the first part, by any one's."""
     match = _NUMBERED.fullmatch(path.stem)
     return path if match is None else path.with_name(f"{match[1]}{path.suffix}")
+
+
+def parts_beside(first: Path) -> list[Path]:
+    """The files of a log by their names, the first one at the head."""
+    return [first, *takewhile(Path.exists, (part_path(first, number) for number in count(2)))]
+
+
+def goes_on_from(path: Path) -> Path | None:
+    """The first part, if it lies beside this later one and is so read in its stead."""
+    first = first_part(path)
+    return first if first != path and first.exists() else None
 
 
 def _number(path: Path) -> int:

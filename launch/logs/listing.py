@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tandem.bridge.contract import LogUnreadable
 from tandem.bridge.log import LogReader
-from tandem.bridge.log.parts import first_part
+from tandem.bridge.log.parts import goes_on_from
 
 COLUMNS = ("log", "task", "seed", "instruction", "claimed", "seen", "measured", "s", "size", "damage")
 
@@ -20,7 +20,7 @@ COLUMNS = ("log", "task", "seed", "instruction", "claimed", "seen", "measured", 
 def found_logs(folders: Iterable[Path]) -> list[Path]:
     """The logs in folders and below them, of each in parts the first; a log that is named stays. Raises if none."""
     paths = [path for folder in folders for path in ([folder] if folder.is_file() else sorted(folder.rglob("*.mcap")))]
-    paths = [path for path in paths if first_part(path) == path or not first_part(path).exists()]
+    paths = [path for path in paths if goes_on_from(path) is None]
     if not paths:
         raise LogUnreadable(f"there are no logs (*.mcap) in {', '.join(map(str, folders))}")
     return paths

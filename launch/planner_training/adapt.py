@@ -11,6 +11,7 @@ from minds import SETTINGS_FILE, importing, settings_of
 from rich.console import Console
 
 from tandem.bridge.contract import InvalidOption
+from tandem.bridge.log.folder import logs_below
 
 if TYPE_CHECKING:
     from tandem.agent.planner.in_process.load import Loaded
@@ -129,7 +130,7 @@ class Adapt:
         from tandem.agent.planner.training.from_logs import Wanted, from_logs
 
         wanted = Wanted(family, resized, terse, self.outcome, seeds(self.exclude_seeds))
-        paths = [path for given in self.logs for path in (sorted(given.rglob("*.mcap")) if given.is_dir() else [given])]
+        paths = [path for given in self.logs for path in (logs_below(given) if given.is_dir() else [given])]
         found = from_logs(paths, wanted)
         console.print(f"{found.read} logs, {found.used} used: {len(found)} calls")
         for reason, count in found.left_out.items():

@@ -122,7 +122,7 @@ def test_too_few_folders(make, count):
 
 def test_the_same_folder_twice_is_no_comparison(make):
     folder = make("a", [1])
-    with pytest.raises(InvalidOption, match="each once"):
+    with pytest.raises(InvalidOption, match=f"with itself; twice: {folder}"):
         main(Options((folder, folder / ".." / "a")))
 
 

@@ -47,7 +47,7 @@ def test_a_network_is_trained_by_two_and_goes_on(log, tmp_path):
     options = ("--settings", SMALL, "--horizon", "4")
     (first, second), said = train(tmp_path / "two", log, *options, "--steps", "3")
     assert same(first, second)
-    assert said.count("frames to learn from") == said.count("done:") == 1
+    assert said.count("frames to learn from") == said.count("done at step") == 1
     (alone,), _ = train(tmp_path / "one", log, *options, "--steps", "3", processes=1)
     assert not same(first, alone)
     (first, second), said = train(tmp_path / "two", log, *options, "--steps", "5", "--rate", "2e-3")

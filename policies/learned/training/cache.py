@@ -22,6 +22,8 @@ import numpy as np
 from tandem.bridge.checkpoints import digest_of, digests
 from tandem.bridge.contract import BodySpec, Subgoal, UnusableDataset, skill_named
 from tandem.bridge.datasets import open_dataset
+from tandem.bridge.log.folder import logs_below
+from tandem.bridge.log.parts import parts_beside
 from tandem.policies.learned import senses
 from tandem.policies.learned.eyes import Eyes, Window
 from tandem.policies.learned.training.episodes import Episode, Shown, Stretch, read_log, read_trajectory
@@ -147,10 +149,10 @@ def sources_of(path: Path) -> list[Source]:
         told = _digest_of_all(path)
         numbers = range(len(open_dataset(path)))
         return [Source(path, k, hashlib.sha256(f"{told} {k}".encode()).hexdigest()) for k in numbers]
-    logs = [path] if path.is_file() else sorted(log for log in path.rglob("*.mcap") if "unfinished" not in log.parts)
+    logs = [path] if path.is_file() else logs_below(path)
     if not logs:
         raise UnusableDataset(f"{path} holds no episode logs (*.mcap) and no dataset: name a folder of collect.py")
-    return [Source(log, None, digest_of(digests([log]))) for log in logs]
+    return [Source(log, None, digest_of(digests(parts_beside(log)))) for log in logs]
 
 
 def _digest_of_all(folder: Path) -> str:
