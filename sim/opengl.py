@@ -10,6 +10,7 @@ and it leaves the other cores to the recorder and to other workers. `LP_NUM_THRE
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import os
 import sys
@@ -55,7 +56,12 @@ class Context:
 
     def enter(self) -> None:
         """Make it current, and free what is not wanted any more. For its own thread only."""
-        self._made.make_current()
+        try:
+            self._made.make_current()
+        except ctypes.ArgumentError as reason:
+            if "KeyboardInterrupt" not in str(reason):  # which ctypes wraps when it comes while arguments are read
+                raise
+            raise KeyboardInterrupt from None
         while self._unwanted:
             self._unwanted.popleft().free()
 

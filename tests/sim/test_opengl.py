@@ -1,11 +1,14 @@
 """Without a GL library, and after a fork: a typed error with the remedy, not a stack of somebody else's or a hang."""
 
+import ctypes
 import ctypes.util
 import os
 import subprocess
 import sys
 
 import pytest
+
+from tandem.sim import opengl
 
 RENDER = """
 from tandem.bridge.contract import TandemError
@@ -75,3 +78,17 @@ def test_rendering_after_a_fork_is_refused_instead_of_hanging():
 def test_a_context_is_left_before_its_library_is_gone():
     """A worker of a pool would otherwise end with a traceback that nobody can catch."""
     assert said(ENDING, MUJOCO_GL="egl") == "left: True\n"
+
+
+@pytest.mark.parametrize(("words", "raised"), [
+    ("argument 1: KeyboardInterrupt: ", KeyboardInterrupt), ("argument 1: TypeError: wrong type", ctypes.ArgumentError),
+])
+def test_ctrl_c_while_arguments_are_read_is_ctrl_c(words, raised):
+    class Made:
+        def make_current(self):
+            raise ctypes.ArgumentError(words)
+
+    context = opengl.Context()
+    context._made = Made()
+    with pytest.raises(raised):
+        context.enter()
