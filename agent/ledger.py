@@ -43,8 +43,8 @@ class Ledger:
         subgoals: those of the last plan that had any.
         before: by index in that plan, the observation that the verifier compares with.
         seen: by index in that plan, the verifier's last word.
-        owed: what earlier plans were to do, was not seen done, and no later plan has taken up; with the observation
-            that the verifier compares with, None for what was not begun.
+        owed: what earlier plans were to do and was not seen done, with the observation that the verifier compares with,
+            None for what was not begun.
         plans: planner calls so far.
         privileged: ground truth was used.
         looks: the verifier looks at what it judges.
@@ -59,14 +59,17 @@ class Ledger:
         self.begin(())
 
     def begin(self, subgoals: tuple[Subgoal, ...]) -> None:
-        """A new plan: nothing of it was seen yet. What it drops of the last one without having seen it done is owed.
+        """A new plan: nothing of it was seen yet. What of the last one was not seen done is owed.
 
-        What was not even begun is dropped by a plan with work of its own, which says anew what is left to do.
+        A debt is settled by who begins the same again: that it is planned once more is not enough. What was not even
+        begun is dropped by a plan with work of its own, which says anew what is left to do.
         """
-        works = [subgoal for subgoal in subgoals if subgoal.skill not in PASSING]
-        left = [(subgoal, self.before.get(i)) for i, subgoal in enumerate(self.subgoals)
-                if subgoal.skill not in PASSING and not self.done(i) and (i in self.before or not works)]
-        self.owed = [debt for debt in [*self.owed, *left] if not any(_takes_up(work, debt[0]) for work in works)]
+        lasting = [(i, subgoal) for i, subgoal in enumerate(self.subgoals) if subgoal.skill not in PASSING]
+        begun = [subgoal for i, subgoal in lasting if i in self.before]
+        left = [(subgoal, self.before.get(i)) for i, subgoal in lasting if not self.done(i)]
+        owed = [debt for debt in self.owed if not any(_same_work(subgoal, debt[0]) for subgoal in begun)] + left
+        works = any(subgoal.skill not in PASSING for subgoal in subgoals)
+        self.owed = [(subgoal, before) for subgoal, before in owed if before is not None or not works]
         self.subgoals = subgoals
         self.before: dict[int, Observation] = {}
         self.seen: dict[int, Verdict] = {}
@@ -74,6 +77,11 @@ class Ledger:
     def done(self, i: int) -> bool:
         """Whether the verifier's last word on the i-th subgoal of the present plan is success."""
         return i in self.seen and self.seen[i].outcome is Outcome.SUCCESS
+
+    def forgotten(self) -> list[tuple[Subgoal, Observation | None]]:
+        """What is owed and the present plan is not about."""
+        works = [subgoal for subgoal in self.subgoals if subgoal.skill not in PASSING]
+        return [debt for debt in self.owed if not any(_same_work(work, debt[0]) for work in works)]
 
     def stuck(self) -> bool:
         """Whether the last attempt moved nothing and failed just as the one before it."""
@@ -97,8 +105,9 @@ class Ledger:
         known = score is not None and drive.observation and ending.failure not in UNTRUSTED
         told = for_the_record(score, drive=drive) if known else None
         measured, progress = told or (None, None)
+        all_seen = self.unseen() is None and not self.forgotten()
         return EpisodeResult(
-            claimed=ending.claimed, seen=self.unseen() is None and not self.owed if self.seen and self.looks else None,
+            claimed=ending.claimed, seen=all_seen if self.seen and self.looks else None,
             measured=measured, infeasible=ending.failure is FailureCode.INFEASIBLE, failure=ending.failure,
             reason=ending.reason, progress=progress, attempts=tuple(self.attempts), steps=drive.steps,
             plans=self.plans, body_s=drive.elapsed_s, wall_s=time.perf_counter() - self.started_s,
@@ -106,8 +115,8 @@ class Ledger:
         )
 
 
-def _takes_up(work: Subgoal, owed: Subgoal) -> bool:
-    """Whether a subgoal of a later plan is about the same object; about the same place, where there is no object."""
+def _same_work(work: Subgoal, owed: Subgoal) -> bool:
+    """Whether a lasting subgoal is about the same object as another; the same place, where there is no object."""
     if "object" in owed.arguments:
         return work.arguments.get("object") == owed.arguments["object"]
     return work.arguments.get("target") == owed.arguments.get("target")

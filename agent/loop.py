@@ -308,14 +308,14 @@ class _Episode:
             if not ledger.done(i):
                 reason = f"the planner finds nothing left to do, but {ledger.subgoals[i]} was not seen done"
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
-        while ledger.owed:
-            subgoal, before = ledger.owed[0]
+        for debt in ledger.forgotten():
+            subgoal, before = debt
             verdict = self.look(subgoal, before) if before is not None else None
             if verdict is None or verdict.outcome is not Outcome.SUCCESS:
                 reason = f"the planner finds nothing left to do, but {subgoal} of an earlier plan was not seen done"
                 return Ending(False, FailureCode.CRITERION_NOT_MET, reason)
             self.drive.event(EventKind.NOTE, f"last look at {subgoal}: {verdict.evidence}")
-            ledger.owed.pop(0)
+            ledger.owed = [other for other in ledger.owed if other is not debt]
         how = "seen done" if ledger.looks else "claimed by the policy, which nobody verified,"
         return Ending(True, None, f"every subgoal was {how} and nothing is left to do")
 

@@ -1,7 +1,7 @@
 """What an agent may claim: what was seen, never what was only said, planned or believed."""
 
 import pytest
-from loop_parts import PICK, PLACE, SPEC, TASK, CountingBody, PlannedVerifier, Plans, codes, run
+from loop_parts import PICK, PLACE, SPEC, TASK, CountingBody, PlannedVerifier, Plans, TroubledPolicy, codes, run
 
 from tandem.agent.loop import Agent
 from tandem.agent.recover import Limits
@@ -67,6 +67,14 @@ def test_what_failed_is_not_forgotten_with_its_plan(plans, claimed):
     verifier = PlannedVerifier(press=[Outcome.FAILURE, *[Outcome.SUCCESS] * claimed])
     result, _ = run(planner=Plans(*plans), verifier=verifier, limits=Limits(retries=0, back_ups=0, replans=8))
     assert (result.claimed, result.seen) == (claimed, claimed), result.reason
+
+
+def test_to_plan_it_once_more_and_never_begin_it_settles_nothing():
+    plans = Plans((PRESS,), (*ELSEWHERE, PRESS), TASK, ())
+    policy, verifier = TroubledPolicy(pick=[FailureCode.OBJECT_NOT_FOUND]), PlannedVerifier(press=[Outcome.FAILURE])
+    result, _ = run(planner=plans, policy=policy, verifier=verifier, limits=Limits(retries=0, back_ups=0))
+    assert codes(result) == ["CRITERION_NOT_MET", "OBJECT_NOT_FOUND", None, None]
+    assert (result.claimed, result.seen) == (False, False), result.reason
 
 
 def test_what_was_dropped_is_looked_at_once_more_before_it_is_claimed():
