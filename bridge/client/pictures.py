@@ -9,12 +9,12 @@ import numpy as np
 import zmq
 
 from tandem.bridge.client.contact import Contact
-from tandem.bridge.client.headers import Headers
 from tandem.bridge.client.sockets import MEDIA_HIGH_WATER, subscriber
 from tandem.bridge.contract.errors import InvalidObservation, MissingDependency, StaleObservation
 from tandem.bridge.contract.observation import layout
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.wire.frames import receive_frames
+from tandem.bridge.wire.headers import Headers
 from tandem.bridge.wire.message import Message
 
 LARGEST = 64 * 2**20  # bytes of one picture
@@ -34,7 +34,8 @@ class Pictures:
 
     def __init__(self, context: zmq.Context, contact: Contact, port: int, spec: BodySpec, session: str):
         self._session = session
-        self._layout = {key: form for key, form in layout(spec).items() if "." in key}
+        self._layout = {key: (shape, dtype, (key, shape, dtype.str), math.prod(shape) * dtype.itemsize)
+                        for key, (shape, dtype) in layout(spec).items() if "." in key}
         self._headers, self._newest = Headers(), dict[str, tuple[Message, int, zmq.Frame]]()
         self._wanted: set[str] = set()
         self._socket = subscriber(context, contact, port, MEDIA_HIGH_WATER, ())
@@ -74,13 +75,13 @@ class Pictures:
         return self._array(key, message, data), taken
 
     def _array(self, key: str, message: Message, data: zmq.Frame) -> np.ndarray:
-        shape, dtype = self._layout[key]
+        shape, dtype, wanted, size = self._layout[key]
         told = (message["key"], message["shape"], message["dtype"])
-        if told != (key, shape, dtype.str):
-            raise InvalidObservation(f"a picture of {told} came, the specification says {(key, shape, dtype.str)}")
+        if told != wanted:
+            raise InvalidObservation(f"a picture of {told} came, the specification says {wanted}")
         if message["encoding"] == "jpeg":
             return _decoded(data.buffer, shape)
-        if message["encoding"] != "raw" or len(data) != math.prod(shape) * dtype.itemsize:
+        if message["encoding"] != "raw" or len(data) != size:
             raise InvalidObservation(f"{key!r} came as {len(data)} bytes of {message['encoding'][:20]!r}")
         return np.frombuffer(data.buffer, dtype).reshape(shape)
 

@@ -8,7 +8,7 @@ from tandem.bridge.roles import Peer
 from tandem.bridge.wire.kinds import Port
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Incoming:
     """A frame from a peer.
 
@@ -25,7 +25,7 @@ class Incoming:
     frame: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Outgoing:
     """A message on its way out.
 

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections import Counter
 
 import numpy as np
 import zmq
 
-from tandem.bridge.wire.codec import encode
+from tandem.bridge.wire.headers import HeaderForm
 from tandem.bridge.wire.message import Message
+
+LEND_FROM = 2**20  # bytes: a smaller picture is copied sooner than pyzmq has kept account of one that is lent
+_FREED = 2**24  # bytes
+HIGH_WATER = 2
+
+
+def reuse_memory() -> None:
+    """Let the C library keep the memory of a picture that has gone for the next one; once in a process is enough.
+
+    glibc gives large blocks back to the system, which makes the next one's pages anew, one by one. How large that is
+    follows what was freed before (mallopt(3), M_MMAP_THRESHOLD). Other libraries lose nothing by it.
+    """
+    bytes(_FREED)
+
+
+def header_of(key: str, picture: np.ndarray, session: str, *, jpeg: bool = False) -> HeaderForm:
+    """What is told of a picture; its number and time are given when it is written.
+
+    Args:
+        key: "image.<camera>" uint8 (H, W, 3) RGB, or "depth.<camera>" float32 (H, W) m.
+        picture: of that shape and type.
+        session: of the controller.
+        jpeg: whether its bytes are those of a JPEG.
+    """
+    return HeaderForm.of(Message("frame", {
+        "camera": key.split(".", 1)[1], "key": key, "encoding": "jpeg" if jpeg else "raw",
+        "dtype": picture.dtype.newbyteorder("<").str, "shape": picture.shape,
+    }, session))
 
 
 def send_picture(socket: zmq.Socket, key: str, header: bytes, data: np.ndarray | bytes) -> None:
-    """Topic and header are copied, which is cheaper than lending them; the picture is not. Raises `zmq.Again`."""
+    """Topic, header and data; a large picture is lent, the rest copied. Raises `zmq.Again`."""
     socket.send(key.encode(), zmq.NOBLOCK | zmq.SNDMORE)
     socket.send(header, zmq.NOBLOCK | zmq.SNDMORE)
-    socket.send(data, zmq.NOBLOCK, copy=False)
+    socket.send(data, zmq.NOBLOCK, copy=memoryview(data).nbytes < LEND_FROM)
 
 
 class PictureSender:
@@ -24,16 +52,20 @@ class PictureSender:
     Args:
         endpoint: ipc, as the controller gives it to its driver (`media`).
         session: of the controller (`session`).
+        context: of its socket.
     """
 
-    def __init__(self, endpoint: str, session: str):
-        self._session, self._seq = session, dict[str, int]()
-        self._socket = zmq.Context.instance().socket(zmq.PUSH)
-        self._socket.sndhwm, self._socket.linger = 2, 0
+    def __init__(self, endpoint: str, session: str, context: zmq.Context | None = None):
+        self._session, self._sent = session, Counter[str]()
+        self._headers: dict[tuple, HeaderForm] = {}
+        self._socket = (context or zmq.Context.instance()).socket(zmq.PUSH)
+        self._socket.sndhwm, self._socket.linger = HIGH_WATER, 0
+        self._socket.immediate = True  # nothing is kept for somebody who is not there yet
         self._socket.connect(endpoint)
+        reuse_memory()
 
-    def send(self, key: str, picture: np.ndarray, taken: int, *, jpeg: bytes | None = None) -> None:
-        """One picture; dropped when nobody has fetched the ones before.
+    def send(self, key: str, picture: np.ndarray, taken: int, *, jpeg: bytes | None = None) -> bool:
+        """One picture; dropped when nobody has fetched the ones before. Whether it went.
 
         Args:
             key: "image.<camera>" uint8 (H, W, 3) RGB, or "depth.<camera>" float32 (H, W) m.
@@ -41,15 +73,17 @@ class PictureSender:
             taken: ns of this computer's monotonic clock.
             jpeg: its bytes, when it is sent so; the picture then tells shape and type only.
         """
-        self._seq[key] = self._seq.get(key, 0) + 1
-        fields = {
-            "camera": key.split(".", 1)[1], "key": key, "encoding": "raw" if jpeg is None else "jpeg",
-            "dtype": picture.dtype.newbyteorder("<").str, "shape": picture.shape,
-        }
-        header = encode(Message("frame", fields, self._session, seq=self._seq[key], t=taken))
-        data = np.ascontiguousarray(picture) if jpeg is None else jpeg
-        with contextlib.suppress(zmq.Again):
+        self._sent[key] += 1  # of what is dropped, too: the gap tells
+        form = key, picture.shape, picture.dtype, jpeg is not None
+        if form not in self._headers:
+            self._headers[form] = header_of(key, picture, self._session, jpeg=jpeg is not None)
+        header = self._headers[form].write(self._sent[key], taken)
+        data = np.ascontiguousarray(picture, picture.dtype.newbyteorder("<")) if jpeg is None else jpeg
+        try:
             send_picture(self._socket, key, header, data)
+        except zmq.Again:
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of what was not fetched."""

@@ -20,7 +20,7 @@ def ordered(values: np.ndarray, names: tuple[str, ...], layout: tuple[str, ...])
     Raises:
         Refused: WRONG_NAMES unless the names are those of the layout, each once; WRONG_SHAPE.
     """
-    if len(names) != len(layout) or set(names) != set(layout):
+    if names != layout and (len(names) != len(layout) or set(names) != set(layout)):
         missing, extra = sorted(set(layout) - set(names)), sorted(set(names) - set(layout))
         told = f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}"
         raise Refused(Refusal.WRONG_NAMES, f"{len(names)} names for {len(layout)} elements; {told}")

@@ -11,6 +11,7 @@ from typing import Any
 import msgpack
 
 from tandem.bridge.wire.fields import FieldType
+from tandem.bridge.wire.forms import STREAMED, Forms
 from tandem.bridge.wire.kinds import ENVELOPE, KINDS, VERSION
 from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import Refusal, Refused
@@ -24,6 +25,17 @@ _MAX_LONG_ARRAY = 4096  # of a large message from a controller
 
 def encode(message: Message) -> bytes:
     """The bytes of a message: envelope first, then its fields in the order of `KINDS`."""
+    frame = _WRITTEN.write(message)
+    if frame is not None:
+        return frame
+    plain = _plain(message)
+    frame = msgpack.packb(plain)
+    if message.kind in STREAMED:
+        _WRITTEN.learn(message.kind, message, plain, frame)
+    return frame
+
+
+def _plain(message: Message) -> dict[str, Any]:
     plain: dict[str, Any] = {
         "v": VERSION, "kind": message.kind, "session": message.session, "epoch": message.epoch,
         "lease": message.lease, "seq": message.seq, "t": message.t,
@@ -31,7 +43,7 @@ def encode(message: Message) -> bytes:
     fields = message.fields
     for name, kind in KINDS[message.kind].items():
         plain[name] = kind.pack(fields[name])
-    return msgpack.packb(plain)
+    return plain
 
 
 def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Message:
@@ -46,7 +58,16 @@ def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Message:
     """
     if len(frame) > limit:
         raise Refused(Refusal.OVERSIZED, f"{len(frame)} bytes, at most {limit} are read")
-    plain = _unpack(frame)
+    message = _READ.read(frame)
+    if message is not None:
+        return message
+    message = _checked(_unpack(frame))
+    if message.kind in STREAMED:
+        _READ.learn(len(frame), message, _plain(message), frame)
+    return message
+
+
+def _checked(plain: dict[str, Any]) -> Message:
     if type(plain.get("v")) is not int or plain["v"] != VERSION:  # True and 1.0 equal 1
         raise Refused(Refusal.UNSUPPORTED_VERSION, f"version {str(plain.get('v'))[:20]}, this side speaks {VERSION}")
     kind = plain.get("kind")
@@ -63,6 +84,7 @@ def decode(frame: bytes | memoryview, *, limit: int = MAX_FRAME) -> Message:
     return Message(kind, fields, *head)
 
 
+_WRITTEN, _READ = Forms(), Forms()  # by kind, by length
 _HEAD = tuple((name, kind.check) for name, kind in ENVELOPE.items() if name not in ("v", "kind"))
 _CHECKS = {kind: tuple((name, field.check) for name, field in layout.items()) for kind, layout in KINDS.items()}
 

@@ -99,7 +99,7 @@ def _short(value: Any) -> str:
 
 
 def _pack_reals(value: Any) -> bytes:
-    return np.ascontiguousarray(value, REAL).tobytes()
+    return np.asarray(value, REAL).tobytes()
 
 
 def _same(value: Any) -> Any:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Message:
-    """A kind, the envelope that every message has, and the fields of its kind.
+    """A kind, the envelope that every message has, and the fields of its kind. Nobody changes one.
 
     Attributes:
         kind: one of `KINDS`.

@@ -6,7 +6,6 @@ only where its picture went, so that they come in pairs.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 import cv2
@@ -14,9 +13,8 @@ import numpy as np
 import zmq
 
 from tandem.bridge.contract import depth_key, image_key
-from tandem.bridge.wire import Message, encode
+from tandem.bridge.drivers.camera import PictureSender
 
-HIGH_WATER = 2
 JPEG_QUALITY = 95
 
 
@@ -31,43 +29,23 @@ class Outlet:
     """
 
     def __init__(self, endpoint: str, session: str, cameras: Iterable[str], *, jpeg: bool):
-        self._session, self._jpeg = session, jpeg
-        self._context, self._counts = zmq.Context(), Counter[str]()
-        self._sockets = {camera: self._connected(endpoint) for camera in cameras}
-
-    def _connected(self, endpoint: str) -> zmq.Socket:
-        socket = self._context.socket(zmq.PUSH)
-        socket.sndhwm, socket.linger = HIGH_WATER, 0
-        socket.immediate = True  # nothing is kept for somebody who is not there yet
-        socket.connect(endpoint)
-        return socket
+        self._jpeg, self._context = jpeg, zmq.Context()
+        self._senders = {camera: PictureSender(endpoint, session, self._context) for camera in cameras}
 
     def push(self, camera: str, t: int, rgb: np.ndarray, depth: np.ndarray | None) -> None:
         """Send a picture uint8 (H, W, 3), RGB, and its depth float32 (H, W) in metres, of time `t` ns."""
-        key = image_key(camera)
-        if self._jpeg:
-            done, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            if not done:
-                raise RuntimeError(f"OpenCV could not encode {key} {rgb.shape} as JPEG; send it raw (jpeg=False)")
-        else:
-            data = np.ascontiguousarray(rgb)
-        sent = self._send(camera, key, t, rgb, "jpeg" if self._jpeg else "raw", data)
+        sender, key = self._senders[camera], image_key(camera)
+        sent = sender.send(key, rgb, t, jpeg=_encoded(key, rgb) if self._jpeg else None)
         if depth is not None and sent:
-            metres = np.ascontiguousarray(depth, "<f4")
-            self._send(camera, depth_key(camera), t, metres, "raw", metres)
-
-    def _send(self, camera: str, key: str, t: int, array: np.ndarray, encoding: str, data: np.ndarray) -> bool:
-        self._counts[key] += 1  # of what is dropped, too: the gap tells
-        fields = {
-            "camera": camera, "key": key, "encoding": encoding, "dtype": array.dtype.str, "shape": list(array.shape),
-        }
-        header = encode(Message("frame", fields, session=self._session, seq=self._counts[key], t=t))
-        try:
-            self._sockets[camera].send_multipart([key.encode(), header, data.data], zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
+            sender.send(depth_key(camera), depth, t)
 
     def close(self) -> None:
         """Nothing waits: what has not gone is dropped."""
         self._context.destroy(linger=0)
+
+
+def _encoded(key: str, rgb: np.ndarray) -> bytes:
+    done, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    if not done:
+        raise RuntimeError(f"OpenCV could not encode {key} {rgb.shape} as JPEG; send it raw (jpeg=False)")
+    return data.tobytes()

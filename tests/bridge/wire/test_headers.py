@@ -1,14 +1,13 @@
-"""A picture's header reads the same at a glance as it does when it is decoded, whatever its bytes."""
+"""A picture's header is read and written at a glance as it is by the codec, whatever its bytes."""
 
 import msgpack
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tandem.bridge.client import headers
-from tandem.bridge.client.headers import Headers
-from tandem.bridge.wire import Message, Refused, decode, encode
+from tandem.bridge.wire import Message, Refused, decode, encode, headers
 from tandem.bridge.wire.codec import MAX_REPLY
+from tandem.bridge.wire.headers import HeaderForm, Headers
 
 FIELDS = {"camera": "front", "key": "image.front", "encoding": "raw", "dtype": "|u1", "shape": (224, 224, 3)}
 NOW = 2**40
@@ -38,6 +37,12 @@ def alike(frame):
 @given(numbers, numbers)
 def test_any_number_and_time_are_read(seq, t):
     alike(header(seq, t))
+
+
+@given(numbers, numbers)
+def test_any_number_and_time_are_written(seq, t):
+    form = HeaderForm.of(decode(header(), limit=MAX_REPLY))
+    assert form.write(seq, t) == header(seq, t)
 
 
 @given(st.integers(0, 400), st.binary(max_size=9), st.integers(0, 9), st.sampled_from([1, 200, 300, 2**20, 2**40]))
