@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import zmq
 
+from tandem.bridge.wire.frames import MORE, NOW
 from tandem.bridge.wire.headers import HeaderForm
 from tandem.bridge.wire.message import Message
 
@@ -41,9 +42,9 @@ def header_of(key: str, picture: np.ndarray, session: str, *, jpeg: bool = False
 
 def send_picture(socket: zmq.Socket, key: str, header: bytes, data: np.ndarray | bytes) -> None:
     """Topic, header and data; a large picture is lent, the rest copied. Raises `zmq.Again`."""
-    socket.send(key.encode(), zmq.NOBLOCK | zmq.SNDMORE)
-    socket.send(header, zmq.NOBLOCK | zmq.SNDMORE)
-    socket.send(data, zmq.NOBLOCK, copy=memoryview(data).nbytes < LEND_FROM)
+    socket.send(key.encode(), NOW | MORE)
+    socket.send(header, NOW | MORE)
+    socket.send(data, NOW, copy=memoryview(data).nbytes < LEND_FROM)
 
 
 class PictureSender:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import zmq
 
+MORE, NOW = int(zmq.SNDMORE), int(zmq.NOBLOCK)  # to join two of zmq's own flags takes as long as to send a frame
+
 
 def receive_frames(socket: zmq.Socket, flags: int = 0) -> list[zmq.Frame]:
     """The frames of the next message, none of them copied; raises `zmq.Again` as `recv` does."""
@@ -20,5 +22,5 @@ def receive_frames(socket: zmq.Socket, flags: int = 0) -> list[zmq.Frame]:
 
 def send_pair(socket: zmq.Socket, first: bytes, second: bytes, flags: int = 0) -> None:
     """A message of two frames, both copied; raises `zmq.Again` as `send` does."""
-    socket.send(first, flags | zmq.SNDMORE)
+    socket.send(first, flags | MORE)
     socket.send(second, flags)

@@ -31,7 +31,7 @@ from tandem.bridge.safety.age import check_age
 from tandem.bridge.safety.order import ordered
 from tandem.bridge.security import security_for
 from tandem.bridge.wire import Message, Port, encode
-from tandem.bridge.wire.frames import send_pair
+from tandem.bridge.wire.frames import NOW, send_pair
 
 WARM_UP = 50
 JOINTS = 7
@@ -67,6 +67,7 @@ class Robot:
         outbox, rate = Outbox(SESSION, lambda: (0, 0)), Rate(1e6)
         self._poller = zmq.Poller()
         self._poller.register(self._sockets[Port.COMMAND], zmq.POLLIN)
+        self._state, self._media = self._sockets[Port.STATE], self._sockets[Port.MEDIA]
         self._door = Doorman(Port.COMMAND, self._sockets[Port.COMMAND], self._security, outbox, rate, no_tap)
         ports = {str(port): number for port, (_, number) in bound.items()}
         order = {"spec": self._spec.to_dict(), "ports": ports, "session": SESSION, "keys": folder and str(folder)}
@@ -86,7 +87,7 @@ class Robot:
         begin, now = time.perf_counter_ns(), time.monotonic_ns()
         self._send_state(count, now)
         for key, image in self._images.items():
-            send_picture(self._sockets[Port.MEDIA], key, self._headers[key].write(count, now), image)
+            send_picture(self._media, key, self._headers[key].write(count, now), image)
         self._poller.poll(LIMIT_S * 1000)
         incoming = next(self._door.arrivals())
         message = admit(incoming, SESSION)
@@ -103,7 +104,7 @@ class Robot:
             "generation": 0, "late": 0, "worst": 0,
         }
         frame = encode(Message("state", fields, SESSION, 1, 1, count, now))
-        send_pair(self._sockets[Port.STATE], b"state", frame, zmq.NOBLOCK)
+        send_pair(self._state, b"state", frame, NOW)
 
     def close(self) -> None:
         """End the agent and the sockets."""
