@@ -76,13 +76,15 @@ class Pictures:
 
     def _array(self, key: str, message: Message, data: zmq.Frame) -> np.ndarray:
         shape, dtype, wanted, size = self._layout[key]
-        told = (message["key"], message["shape"], message["dtype"])
+        fields = message.fields
+        told = (fields["key"], fields["shape"], fields["dtype"])
         if told != wanted:
             raise InvalidObservation(f"a picture of {told} came, the specification says {wanted}")
-        if message["encoding"] == "jpeg":
+        encoding = fields["encoding"]
+        if encoding == "jpeg":
             return _decoded(data.buffer, shape)
-        if message["encoding"] != "raw" or len(data) != size:
-            raise InvalidObservation(f"{key!r} came as {len(data)} bytes of {message['encoding'][:20]!r}")
+        if encoding != "raw" or len(data) != size:
+            raise InvalidObservation(f"{key!r} came as {len(data)} bytes of {encoding[:20]!r}")
         return np.frombuffer(data.buffer, dtype).reshape(shape)
 
     def close(self) -> None:

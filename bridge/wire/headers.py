@@ -17,6 +17,8 @@ _SHORT_T = 2**32  # a time below it, 4 s after the start of the clock, has fewer
 _T, _T_SIZE = b"\xa1t\xcf", 8  # msgpack: the name of the time, and that it has eight bytes
 _NUMBERS = ((0xCC, 1), (0xCD, 2), (0xCE, 4), (0xCF, 8))  # a larger number than 127: its first byte, bytes after it
 _NUMBER_SIZES = {first: size + 1 for first, size in _NUMBERS[:3]}  # by the first byte; one below 0x80 is the number
+_BY_BITS = [(b"", 1)] * 8 + [next((bytes((first,)), size) for first, size in _NUMBERS if bits <= 8 * size)
+                             for bits in range(8, 65)]
 _SOME_T = 0x2D5A_13C7_9E64_B18F  # whose bytes stand nowhere else
 
 
@@ -53,10 +55,8 @@ class HeaderForm:
 
 
 def _packed(number: int) -> bytes:
-    if number < 0x80:
-        return bytes((number,))
-    first, size = next((first, size) for first, size in _NUMBERS if number < 1 << 8 * size)
-    return bytes((first,)) + number.to_bytes(size, "big")
+    first, size = _BY_BITS[number.bit_length()]
+    return first + number.to_bytes(size, "big")
 
 
 class Headers:
