@@ -15,6 +15,7 @@ from tandem.bridge.contract.errors import LogUnreadable
 from tandem.bridge.controller.journal import BEGIN, TICK, again, begun
 from tandem.bridge.log.source import damage_named, open_source
 from tandem.bridge.wire.codec import MAX_REPLY, decode
+from tandem.bridge.wire.kinds import ENVELOPE
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ def _field(one: bytes, other: bytes) -> str:
     now, then = decode(one, limit=MAX_REPLY), decode(other, limit=MAX_REPLY)
     if now.kind != then.kind:
         return f"{now.kind} now, {then.kind} then"
-    for name, value in {**vars(now), **now.fields}.items():
-        before = then.fields[name] if name in then.fields else getattr(then, name)
-        if name != "fields" and not np.array_equal(value, before):
+    envelope = [(name, getattr(now, name), getattr(then, name)) for name in ENVELOPE if hasattr(now, name)]
+    for name, value, before in envelope + [(name, value, then[name]) for name, value in now.fields.items()]:
+        if not np.array_equal(value, before):
             return f"{now.kind}.{name}: {value} now, {before} then"
     return f"{now.kind}: other bytes for the same values"

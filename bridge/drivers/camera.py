@@ -11,7 +11,6 @@ from tandem.bridge.wire.frames import MORE, NOW
 from tandem.bridge.wire.headers import HeaderForm
 from tandem.bridge.wire.message import Message
 
-LEND_FROM = 2**20  # bytes: a smaller picture is copied sooner than pyzmq has kept account of one that is lent
 _FREED = 2**24  # bytes
 HIGH_WATER = 2
 
@@ -41,10 +40,10 @@ def header_of(key: str, picture: np.ndarray, session: str, *, jpeg: bool = False
 
 
 def send_picture(socket: zmq.Socket, key: str, header: bytes, data: np.ndarray | bytes) -> None:
-    """Topic, header and data; a large picture is lent, the rest copied. Raises `zmq.Again`."""
+    """Topic, header and data, all copied: sooner done than pyzmq's account of what is lent. Raises `zmq.Again`."""
     socket.send(key.encode(), NOW | MORE)
     socket.send(header, NOW | MORE)
-    socket.send(data, NOW, copy=memoryview(data).nbytes < LEND_FROM)
+    socket.send(data, NOW)
 
 
 class PictureSender:
@@ -70,7 +69,7 @@ class PictureSender:
 
         Args:
             key: "image.<camera>" uint8 (H, W, 3) RGB, or "depth.<camera>" float32 (H, W) m.
-            picture: the picture.
+            picture: the picture; it may be changed afterwards.
             taken: ns of this computer's monotonic clock.
             jpeg: its bytes, when it is sent so; the picture then tells shape and type only.
         """

@@ -1,5 +1,4 @@
-"""Headers of a camera's pictures: the next differs from the last in its number and its time alone, and is read and
-written so.
+"""Headers of a camera's pictures: only number and time differ from the last one's, and so they are read and written.
 
 A header that was decoded tells with which bytes the next one of its camera begins and ends. One that has a number and a
 time between them passes; any other is decoded like every message. With three cameras an agent would otherwise be

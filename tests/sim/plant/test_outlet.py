@@ -43,6 +43,19 @@ def test_a_picture_and_its_depth_come_through(pull, jpeg):
     outlet.close()
 
 
+def test_a_buffer_may_be_used_again_at_once(pull):
+    outlet = Outlet(pull.last_endpoint.decode(), "s", ["front"], jpeg=False)
+    rgb = np.empty((720, 1280, 3), np.uint8)
+    sent = 0
+    while not pull.poll(50):
+        rgb[:] = 7
+        outlet.push("front", sent, rgb, None)
+        rgb[:] = 9
+        sent += 1
+    assert set(np.frombuffer(pull.recv_multipart()[2], np.uint8)) == {7}
+    outlet.close()
+
+
 def test_nobody_waits_for_one_who_does_not_pull(pull):
     outlet = Outlet(pull.last_endpoint.decode(), "s", ["front", "wrist"], jpeg=False)
     rgb, depth = np.zeros((480, 640, 3), np.uint8), np.zeros((480, 640), np.float32)
