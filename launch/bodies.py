@@ -134,8 +134,8 @@ class Elsewhere:
         self.body.link.watcher.on_message = hear
 
     def keeps(self) -> dict[str, Any]:
-        """Arguments of a `Recorder`: a body that goes on waits for no disk."""
-        return {"lossless": False}
+        """Arguments of a `Recorder`: a body that goes on waits for no disk, and leaves nothing to render later."""
+        return {"lossless": False, "stills": True}
 
     def introduce(self) -> list[str]:
         """Whose body it is, and what is called what on either side."""

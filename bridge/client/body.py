@@ -87,7 +87,7 @@ class RemoteBody:
             link.context, link.contact, link.ports[Port.MEDIA], self.spec, link.session
         )
         self._grant: Grant | None = None
-        self._begun = 0  # time of the first observation since the last reset
+        self._begun: int | None = None  # time of the first observation since the last reset
         self._first_chunk: int | None = None  # number of the first one since the last reset
         self._late = 0  # how many in a row were refused
         self._observed = 0  # time of the newest observation, ns of the controller's clock
@@ -123,6 +123,7 @@ class RemoteBody:
         if self._closed:
             raise InvalidAction("reset after close; make a new body")
         self._moment += 1
+        self._begun = None
         wanted = {name: value for name, value in (options or {}).items() if value is not None}
         if "reset" in self.link.extensions:
             wanted |= {} if seed is None else {"seed": seed}
@@ -147,8 +148,11 @@ class RemoteBody:
         return self._observe(first), dict(ready["info"])
 
     def time_s(self, t: int) -> float:
-        """A time of the controller's clock (ns) as the observations tell it: seconds since the last reset."""
-        return (t - self._begun) * 1e-9
+        """A time of the controller's clock (ns) as the observations tell it: seconds since the first of them.
+
+        Before it, which is also while a reset goes on, it is 0.
+        """
+        return 0.0 if self._begun is None else max(0, t - self._begun) * 1e-9
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Send one action and wait for the end of its control period. Reward is 0: a body does not judge.

@@ -143,9 +143,11 @@ class Link:
         """
         return self._exchange(self._control, kind, deadline_s, epoch, lease, fields, _monitor, _first)[0]
 
-    def request_with_data(self, kind: str, deadline_s: float = REQUEST_S, **fields: Any) -> tuple[Message, bytes]:
+    def request_with_data(
+        self, kind: str, deadline_s: float = REQUEST_S, *, epoch: int = 0, **fields: Any
+    ) -> tuple[Message, bytes]:
         """The same where the answer has a second frame."""
-        message, data = self._exchange(self._control, kind, deadline_s, 0, 0, fields, None)
+        message, data = self._exchange(self._control, kind, deadline_s, epoch, 0, fields, None)
         return message, data or b""
 
     def command(self, kind: str, deadline_s: float, grant: Grant, **fields: Any) -> Message:

@@ -110,7 +110,12 @@ class LockstepBody:
 
     def _look(self, key: str) -> np.ndarray:
         shape, dtype = self._pictures[key]
-        _, data = self.link.request_with_data("look", STEP_S, key=key)
+        try:
+            _, data = self.link.request_with_data("look", STEP_S, epoch=self._grant.epoch, key=key)
+        except Refused as reason:  # the world is another's by now
+            self._started = False
+            self._forget_lease_after(reason)
+            raise BodyStopped(str(reason)) from reason
         return np.frombuffer(data, dtype).reshape(shape)
 
     def ask(self, question: str, arguments: Mapping[str, Any] | None = None, deadline_s: float = 10.0) -> Any:

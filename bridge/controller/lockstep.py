@@ -113,6 +113,10 @@ class LockstepController:
         if self._fault:
             raise Refused(Refusal.FAULTED, f"fault {self._faults}: {self._fault}")
 
+    def _check_epoch(self, message: Message) -> None:
+        if message.epoch != self._epoch:
+            raise Refused(Refusal.STALE_EPOCH, f"epoch {message.epoch}, now is {self._epoch}")
+
     def _hello(self, incoming: Incoming, message: Message) -> None:
         if VERSION not in message["versions"]:
             raise Refused(Refusal.UNSUPPORTED_VERSION, f"versions {message['versions']}, this side speaks {VERSION}")
@@ -176,8 +180,7 @@ class LockstepController:
 
     def _step(self, incoming: Incoming, message: Message) -> None:
         lease = self._holder(incoming, message)
-        if message.epoch != self._epoch:
-            raise Refused(Refusal.STALE_EPOCH, f"epoch {message.epoch}, now is {self._epoch}")
+        self._check_epoch(message)
         check_sequence(message.seq, lease.seq)
         layout_ = self._body.spec.action.names
         rows = ordered(message["q"], message["names"], layout_)
@@ -194,6 +197,8 @@ class LockstepController:
         )
 
     def _look(self, incoming: Incoming, message: Message) -> None:
+        if message.epoch:  # it names the world that it means; an onlooker takes whichever there is
+            self._check_epoch(message)
         key = message["key"]
         if self._observation is None or key not in layout(self._body.spec) or "." not in key:
             raise Refused(Refusal.INVALID, f"there is no picture {key!r} now")

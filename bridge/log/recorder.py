@@ -19,8 +19,14 @@ from typing import Any
 import numpy as np
 
 from tandem.bridge.contract.episode import EpisodeResult, EpisodeStart, Event, EventKind, Step
-from tandem.bridge.contract.errors import LogUnwritable
-from tandem.bridge.contract.observation import Observation
+from tandem.bridge.contract.errors import (
+    BodyStopped,
+    BodyUnresponsive,
+    InvalidObservation,
+    LogUnwritable,
+    StaleObservation,
+)
+from tandem.bridge.contract.observation import Observation, image_key
 from tandem.bridge.log import topics
 from tandem.bridge.log.backlog import EVENT_RESERVE, STEP_RESERVE, Backlog
 from tandem.bridge.log.course import Certify, Course
@@ -45,6 +51,7 @@ from tandem.bridge.log.volumes import Rotation
 from tandem.bridge.log.writer import Writer
 
 QUEUE_BYTES = 64 * 2**20
+NO_PICTURE = (BodyStopped, BodyUnresponsive, InvalidObservation, StaleObservation)  # why a still is not to be had
 _LEVELS = {EventKind.FAILURE: "Error", EventKind.RECOVERY: "Warning", EventKind.DISTURBANCE: "Warning"}
 
 
@@ -63,6 +70,9 @@ class Recorder:
             (T + 1, N), the commands (T, d) and the rows that a disturbance changed, it says so in plain types. The
             answer is part of the log's result, as `certificate`.
         pictures: which of the pictures that were looked at are kept, and how.
+        stills: look at the body's first camera whenever a subgoal ends: of a body without a state nothing can be
+            rendered later, and whoever carried out the subgoal may have looked at nothing. Of all that a recorder
+            does this alone may wait for a camera. A picture that does not come is noted in the log.
         lossless: wait for the writer rather than drop anything.
         queue_bytes: how much may wait to be written.
         min_free_bytes: what the disk must have left at the start.
@@ -86,6 +96,7 @@ class Recorder:
         model_name: str = "model.mjb",
         certify: Certify | None = None,
         pictures: PicturePolicy | None = None,
+        stills: bool = False,
         lossless: bool = True,
         queue_bytes: int = QUEUE_BYTES,
         min_free_bytes: int = MIN_FREE_BYTES,
@@ -95,6 +106,8 @@ class Recorder:
         self.path, self.dropped = Path(path), {"steps": 0, "pictures": 0}
         self._state, self._layout, self._model, self._model_name = state, state_layout, model, model_name
         self._pictures, self._lossless = pictures or PicturePolicy(), lossless
+        self._still_key: str | None = None  # the picture to look at when a subgoal ends
+        self._stills, self._still_at = stills, -1  # index of the last observation that it was read from
         self._course = None if certify is None or state is None else Course(certify)
         self._rotation = Rotation(rotate_bytes, rotate_s)
         check_free(self.path)
@@ -116,6 +129,8 @@ class Recorder:
         """Write the manifest and the model, then the first measurement and state."""
         if self._closed or self._writer is not None:
             raise LogUnwritable(f"{self.path} holds one episode already; make a new Recorder for the next")
+        if self._stills and start.spec.cameras and self._pictures.every:
+            self._still_key = image_key(start.spec.cameras[0].name)
         head = self._head(start)
         self._begin(largest=sum(len(data) for _, _, data in head.attachments))
         self._put(head)
@@ -144,6 +159,8 @@ class Recorder:
         if self._course is not None and event.kind == EventKind.DISTURBANCE:
             self._course.strike(nanoseconds(event.time_s))
         self._record(event)
+        if event.kind == EventKind.SUBGOAL_END and self._still_key is not None:
+            self._look(self._still_key)
 
     def on_episode_end(self, result: EpisodeResult) -> None:
         """Write the score and the result, close the file; raises `LogUnwritable` if any of it failed."""
@@ -202,12 +219,20 @@ class Recorder:
         except BrokenPipeError as reason:
             raise self._writer.failure() from reason
 
+    def _look(self, key: str) -> None:
+        """Read a picture of the newest observation, which is then taken as if somebody had looked at it."""
+        self._still_at, observation = self._last
+        try:
+            _ = observation[key]
+        except NO_PICTURE as reason:
+            self._record(Event(EventKind.NOTE, self._now * 1e-9, f"no picture of this moment: {reason}"), "Warning")
+
     def _take_pictures(self, observation: Observation, index: int) -> None:
         if self._last is not None and self._last[1] is not observation:
             last, self._last = self._last, None
             self._take_pictures(last[1], last[0])
         self._last = None
-        if not self._pictures.keeps(index):
+        if not self._pictures.keeps(index) and index != self._still_at:
             return
         for key, array in pictures_of(observation).items():
             if key.startswith("depth.") and not self._pictures.depth:
@@ -238,7 +263,7 @@ class Recorder:
         fields = {
             **start.manifest, "log_format": topics.FORMAT, "instruction": start.instruction, "robot": start.spec.robot,
             "spec_digest": start.spec.digest(), "state_layout": layout, "pictures": asdict(self._pictures),
-            "lossless": self._lossless, "model": None if model is None else self._model_name,
+            "stills": self._still_key, "lossless": self._lossless, "model": None if model is None else self._model_name,
         }
         manifest = json.dumps(json.loads(plain_json({**fields, "spec": spec})), indent=1).encode()
         attachments = [(topics.MANIFEST_FILE, "application/json", manifest)]

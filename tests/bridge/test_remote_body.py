@@ -155,6 +155,22 @@ def test_clocks_that_drift_apart_are_measured_anew_and_actions_too_late_are_said
         body.step(home)
 
 
+def test_what_is_heard_before_the_first_observation_stands_at_its_time():
+    with controller() as endpoint, closing(RemoteBody.at(Contact.at(endpoint))) as body:
+        heard = list[tuple[str, float]]()
+        body.link.watcher.on_message = lambda message: heard.append((message.kind, body.time_s(message.t)))
+        for _ in range(2):
+            home = np.append(body.reset()[0]["joint_position"], 1.0)
+            for _ in range(3):
+                body.step(home)
+            assert 0 < body.time_s(body.link.now()) < 5  # also after the second one: counted from it anew
+            body.let_go()
+        body.link.watcher.wait(lambda state: state["mode"] == "READY", 3, "the lease's end")
+        assert heard
+        assert all(0 <= time_s < 5 for _, time_s in heard), heard
+        assert heard[0][1] == 0.0
+
+
 def test_a_standby_commander_inherits_the_lease():
     with controller() as endpoint:
         first = Link(Contact.at(endpoint), name="first")

@@ -18,14 +18,14 @@ LAUNCH = Path(__file__).parents[2] / "launch"
 
 @pytest.fixture(scope="session")
 def controller():
-    """Starts controllers of the dummy driver, each with options of its own; what it gives is the endpoint."""
+    """Starts controllers, of the dummy driver unless told otherwise, each with its own options; gives the endpoint."""
     return start
 
 
 @contextmanager
-def start(*options):
+def start(*options, driver="dummy"):
     process = subprocess.Popen(
-        [sys.executable, LAUNCH / "controller.py", "--driver", "dummy", "--port", "0", *options],
+        [sys.executable, LAUNCH / "controller.py", "--driver", driver, "--port", "0", *options],
         stdout=subprocess.PIPE, text=True)  # fmt: skip
     try:
         yield re.search(r"tcp://\S+?(?=,)", process.stdout.readline())[0]

@@ -69,6 +69,23 @@ def test_an_episode_leaves_a_log_a_film_and_a_sheet(tmp_path):
     assert replayed(log) is None
 
 
+@pytest.mark.parametrize("clock", ["real time", "lockstep"])
+def test_an_episode_over_the_bridge_leaves_a_log_with_a_picture_of_each_subgoals_end(tmp_path, controller, clock):
+    with controller(*(["--lockstep"] if clock == "lockstep" else []), driver="sim") as endpoint:
+        done = run("--body", endpoint, "--planner", "scripted", "--seed", 5, "--log-dir", tmp_path, cwd=tmp_path)
+    log = log_of(tmp_path)
+    assert log.result is not None, done.stdout + done.stderr
+    if clock == "lockstep":  # in real time a busy machine may be too late for the arm
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert log.manifest["model"] is None
+    events, (times, _) = list(log.events()), log.commands()
+    assert all(0 <= event.time_s <= times[-1] + 1 for event in events)
+    ends = [event.time_s for event in events if event.kind is EventKind.SUBGOAL_END]
+    pictures = [image.time_s for image in log.images("front")]
+    assert all(min(abs(end - taken) for taken in pictures) < 1e-6 for end in ends), (ends, pictures)
+    assert cv2.imread(str(log.path.with_suffix(".png"))) is not None
+
+
 @pytest.mark.parametrize("script", ["episode.py", "check_planner.py"])
 def test_help_says_where_a_servers_key_is_read_from(script):
     done = subprocess.run([sys.executable, LAUNCH / script, "--help"], capture_output=True, text=True, check=True)

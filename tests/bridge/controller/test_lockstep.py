@@ -107,3 +107,21 @@ def test_after_a_cleared_stop_a_reset_begins_anew():
             body.reset(seed=1)
         body.reset(seed=1)
         body.step(HOME)
+
+
+def test_a_picture_is_of_ones_own_world_or_of_none():
+    with (
+        served(DummyBody()) as gateway,
+        closing(LockstepBody.at(Contact.at(gateway.endpoint))) as body,
+        closing(LockstepBody.at(Contact.at(gateway.endpoint), name="other")) as other,
+    ):
+        key = "image.front"
+        mine, _ = body.reset(seed=1)
+        assert mine[key].any()
+        mine, _ = body.reset(seed=1)
+        body.link.release(body._grant)
+        theirs, _ = other.reset(seed=2)
+        with pytest.raises(BodyStopped, match=Refusal.STALE_EPOCH):
+            _ = mine[key]
+        assert theirs[key].any()
+        assert body.link.request_with_data("look", key=key)[1]  # an onlooker names no epoch

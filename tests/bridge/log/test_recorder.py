@@ -8,7 +8,16 @@ import pytest
 from dummy_recording import ATTEMPT, DT, PICK, Episode, body_spec, observe, result
 from mcap.reader import make_reader
 
-from tandem.bridge.contract import EpisodeStart, Event, EventKind, LogUnreadable, LogUnwritable, Step
+from tandem.bridge.contract import (
+    EpisodeStart,
+    Event,
+    EventKind,
+    LazyObservation,
+    LogUnreadable,
+    LogUnwritable,
+    StaleObservation,
+    Step,
+)
 from tandem.bridge.log import LogReader, PicturePolicy, Recorder, next_free
 from tandem.bridge.log.pictures import digest
 
@@ -89,6 +98,40 @@ def test_png_is_exact_and_fewer_pictures_can_be_asked_for(tmp_path):
     assert "/obs/front/depth" not in log.channels
     for image, observation in zip(images, kept, strict=True):
         np.testing.assert_array_equal(image.array, observation["image.front"])
+
+
+def test_a_still_of_each_subgoals_end_is_kept_once_though_nobody_looked(tmp_path):
+    episode, log = record(tmp_path / "e.mcap", stills=True, pictures=PicturePolicy(every=6))
+    looked = [image.time_s for image in log.images("front")]
+    looked_every_third = [0, 6 * DT, 12 * DT, 18 * DT]  # and kept of every sixth step
+    assert looked == pytest.approx([*looked_every_third, 20 * DT])
+    assert [depth.time_s for depth in log.depths("front")] == looked[:-1]
+    assert log.manifest["stills"] == "image.front"
+    assert log.picture("image.front", 4).digest == digest(episode.steps[-1].observation["image.front"]).hex()
+    _, without = record(tmp_path / "without.mcap")
+    assert without.manifest["stills"] is None
+    assert [image.time_s for image in without.images("front")][-1] < 20 * DT
+    episode, none = record(tmp_path / "none.mcap", stills=True, pictures=PicturePolicy(every=0))
+    assert none.cameras == ()
+    assert not episode.steps[-1].observation.read
+
+
+def test_a_still_that_no_camera_gives_is_noted_and_the_episode_goes_on(tmp_path):
+    def stale():
+        raise StaleObservation("camera gave no 'image.front' within 3 s")
+
+    path = tmp_path / "e.mcap"
+    dead = LazyObservation(observe(np.random.default_rng(0), 0.0)._arrays, {"image.front": stale})
+    with Recorder(path, stills=True) as recorder:
+        recorder.on_episode_start(EpisodeStart("look", body_spec(), dead))
+        recorder.on_event(Event(EventKind.SUBGOAL_END, 0.0, "done", {"index": 0, **ATTEMPT.to_dict()}))
+        recorder.on_episode_end(result(1))
+    log = LogReader(path)
+    assert log.cameras == ()
+    assert log.result is not None
+    assert [(event.kind, event.message) for event in log.events()][1:] == [
+        (EventKind.NOTE, "no picture of this moment: camera gave no 'image.front' within 3 s")
+    ]
 
 
 def test_what_was_looked_at_before_the_first_and_after_the_last_step_is_kept_once(tmp_path):
