@@ -20,6 +20,7 @@ from tandem.bridge.client.watcher import RENEWALS_PER_LEASE, Watcher
 from tandem.bridge.contract.errors import BodyUnresponsive, SpecMismatch
 from tandem.bridge.contract.spec import BodySpec
 from tandem.bridge.wire.codec import MAX_REPLY, decode, encode
+from tandem.bridge.wire.frames import NOW, send
 from tandem.bridge.wire.kinds import VERSION, Port
 from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import Refusal, Refused
@@ -187,7 +188,7 @@ class Link:
                     f"no connection to {self.contact.endpoint()} for {what}: start the controller there "
                     "(python launch/controller.py), and look at host, port and keys"
                 )
-        socket.send(frame, zmq.NOBLOCK)
+        send(socket, frame, NOW)
 
     def measure_clock(self, pings: int = PINGS) -> ClockOffset:
         """Measure the controller's clock anew."""
@@ -258,7 +259,7 @@ class Link:
         }
         message = Message("chunk", fields, self.session, grant.epoch, grant.token, self._seq, time.monotonic_ns())
         try:
-            self._command.send(encode(message), zmq.NOBLOCK)
+            send(self._command, encode(message), NOW)
         except zmq.Again:
             raise BodyUnresponsive("the connection for commands is down; nothing was sent or kept") from None
         return self._seq

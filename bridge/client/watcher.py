@@ -15,7 +15,7 @@ import zmq
 
 from tandem.bridge.contract.errors import BodyUnresponsive
 from tandem.bridge.wire.codec import MAX_REPLY, decode, encode
-from tandem.bridge.wire.frames import receive_frames
+from tandem.bridge.wire.frames import NOW, receive_named, send
 from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import Refused
 
@@ -125,12 +125,13 @@ class Watcher:
     def _read_states(self) -> None:
         while True:
             try:
-                frames = receive_frames(self._state_socket, zmq.NOBLOCK)
+                _, frames = receive_named(self._state_socket, NOW)
             except zmq.Again:
                 return
             try:
-                message = decode(frames[-1].bytes, limit=MAX_REPLY)
-            except Refused:
+                frame, = frames
+                message = decode(frame.bytes, limit=MAX_REPLY)
+            except (Refused, ValueError):  # a ValueError: not two frames
                 self.malformed += 1
                 continue
             if message.session == self._session:
@@ -172,7 +173,7 @@ class Watcher:
         fields = {"id": self._requests, "calls": self._calls, "idle": idle}
         message = Message("renew", fields, self._session, *lease, self._requests, time.monotonic_ns())
         try:
-            self._keeper.send(encode(message), zmq.NOBLOCK)
+            send(self._keeper, encode(message), NOW)
         except zmq.Again:
             return  # not connected now: the lease expires if it stays so
 

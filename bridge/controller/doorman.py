@@ -14,7 +14,7 @@ from tandem.bridge.controller.traffic import Incoming, Outgoing
 from tandem.bridge.roles import Peer, Role
 from tandem.bridge.security import Security
 from tandem.bridge.wire.codec import MAX_FRAME
-from tandem.bridge.wire.frames import receive_frames
+from tandem.bridge.wire.frames import NOW, receive_named
 from tandem.bridge.wire.kinds import Port
 from tandem.bridge.wire.refusal import Refusal, Refused
 
@@ -72,15 +72,15 @@ class Doorman:
         """What has come and may be looked at, one by one as it is read; the rest has been answered."""
         for _ in range(BATCH):
             try:
-                frames = receive_frames(self.socket, zmq.NOBLOCK)
+                route, frames = receive_named(self.socket, NOW)
             except zmq.Again:
                 return
-            incoming = self._look(frames)
+            incoming = self._look(route, frames)
             if incoming is not None:
                 yield incoming
 
-    def _look(self, frames: list[zmq.Frame]) -> Incoming | None:
-        now, route = time.monotonic_ns(), frames[0].bytes
+    def _look(self, route: bytes, frames: list[zmq.Frame]) -> Incoming | None:
+        now = time.monotonic_ns()
         peer = self._security.peer_of(route, frames[-1])
         body = frames[-1].bytes
         self._tap("in", self.port, route, peer, body, now)
@@ -90,8 +90,8 @@ class Doorman:
                 raise Refused(Refusal.UNAUTHENTICATED, "the key of this connection is not on the allow-list")
             if not self._rate.allows(peer.identity, now * 1e-9):
                 raise Refused(Refusal.BUSY, "more messages per second than are looked at")
-            if len(frames) != 2:
-                raise Refused(Refusal.MALFORMED, f"{len(frames) - 1} frames; a message is one frame")
+            if len(frames) != 1:
+                raise Refused(Refusal.MALFORMED, f"{len(frames)} frames; a message is one frame")
             if len(body) > MAX_FRAME:
                 raise Refused(Refusal.OVERSIZED, f"{len(body)} bytes, at most {MAX_FRAME} are read")
         except Refused as reason:

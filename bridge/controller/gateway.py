@@ -27,7 +27,7 @@ from tandem.bridge.controller.setup import Setup
 from tandem.bridge.controller.traffic import Incoming, Outgoing
 from tandem.bridge.security import Security, security_for
 from tandem.bridge.wire.codec import decode
-from tandem.bridge.wire.frames import NOW, send_pair
+from tandem.bridge.wire.frames import NOW, NOW_MORE, send
 from tandem.bridge.wire.kinds import Port
 from tandem.bridge.wire.refusal import Refused
 
@@ -158,7 +158,9 @@ class Gateway:
     def _let_out(self, outgoing: Outgoing) -> None:
         if outgoing.port is Port.STATE:
             self._tap("out", Port.STATE, outgoing.route, None, outgoing.frame, time.monotonic_ns())
-            send_pair(self._sockets[Port.STATE], outgoing.route, outgoing.frame, NOW)
+            socket = self._sockets[Port.STATE]
+            send(socket, outgoing.route, NOW_MORE)
+            send(socket, outgoing.frame, NOW)
         else:
             self._doors[outgoing.port].send(outgoing)
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import zmq
 
-from tandem.bridge.wire.frames import MORE, NOW
+from tandem.bridge.wire.frames import NOW, NOW_MORE, send
 from tandem.bridge.wire.headers import HeaderForm
 from tandem.bridge.wire.message import Message
 
@@ -41,9 +41,9 @@ def header_of(key: str, picture: np.ndarray, session: str, *, jpeg: bool = False
 
 def send_picture(socket: zmq.Socket, key: str, header: bytes, data: np.ndarray | bytes) -> None:
     """Topic, header and data, all copied: sooner done than pyzmq's account of what is lent. Raises `zmq.Again`."""
-    socket.send(key.encode(), NOW | MORE)
-    socket.send(header, NOW | MORE)
-    socket.send(data, NOW)
+    send(socket, key.encode(), NOW_MORE)
+    send(socket, header, NOW_MORE)
+    send(socket, data, NOW)
 
 
 class PictureSender:

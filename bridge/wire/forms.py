@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Hashable
-from itertools import accumulate, pairwise
-from operator import itemgetter, le
+from itertools import accumulate
 from typing import Any
 
 import msgpack
@@ -27,86 +26,132 @@ _KEYS, _FORMS = 64, 4  # kept: of each key some, as a mode changes and a number 
 _MAX_SAME = 4096  # bytes
 _WIDTHS = {1: ("b", 0), 2: ("B", 2**7), 3: ("H", 2**8), 5: ("I", 2**16), 9: ("q", 2**32)}  # msgpack: bytes of a whole
 # number to its type and the least that takes so many; the largest is the type's own, 2^7 - 1 and 2^63 - 1 with a sign
-_TOP = 7  # the byte of a real with its sign and most of its exponent: 0x7F or 0xFF unless it is finite, or beyond 1e303
-_VARIED_HEAD = ("epoch", "lease", "seq", "t")
+_HEAD = ("epoch", "lease", "seq", "t")  # what varies of the envelope
 
 
 class Form:
-    """What is the same in every message of a form, and where the rest stands.
+    """What is the same in every message of a form, and where the rest stands. `FORMS` has a class for each kind.
 
     Args:
-        message: of a kind without maps.
+        message: of the kind.
         plain: its envelope and fields, as msgpack writes them.
 
     Attributes:
         size: bytes that are the same.
     """
 
+    __slots__ = ("_ends", "_fixed", "_least", "_lengths", "_pack", "_same", "_session", "_unpack", "size")
+
     def __init__(self, message: Message, plain: dict[str, Any]):
-        layout = KINDS[message.kind]
-        self._kind, self._session = message.kind, message.session
-        self._varied = [(name, field.pack) for name, field in layout.items() if field in (WHOLE, REALS)]
-        self._fixed = {name: message[name] for name in layout if name not in dict(self._varied)}
-        reals = [name for name, field in layout.items() if field is REALS]
-        self._names = [*(name for name, field in layout.items() if field is WHOLE), *reals]
-        parts, codes, least = [msgpack.Packer().pack_map_header(len(plain))], [], {}
-        for name, field in (ENVELOPE | layout).items():
-            value = msgpack.packb(plain[name])
-            parts[-1] += msgpack.packb(name)
-            if name in _VARIED_HEAD or (field is WHOLE and name not in ENVELOPE):
-                code, least[len(parts)] = _WIDTHS[len(value)]
+        wholes, reals, fixed = _sorted(message.kind)
+        same, codes, least = [msgpack.Packer().pack_map_header(len(plain))], [], []
+        for name in ENVELOPE | KINDS[message.kind]:
+            value, size = msgpack.packb(plain[name]), 0
+            if name in wholes:
+                code, smallest = _WIDTHS[len(value)]
                 size = struct.calcsize(code)
-            elif field is REALS:
+                least.append(smallest)
+            elif name in reals:
                 size = len(plain[name])
                 code = f"{size}s"
-            else:
-                parts[-1] += value
-                continue
-            parts[-1] += value[:len(value) - size]
-            codes += [f"{len(parts[-1])}s", code]
-            parts += [None, b""]
-        self._parts, self._same = parts, tuple(parts[::2])
-        self._layout = struct.Struct(f">{''.join(codes)}{len(parts[-1])}s")
-        self._wholes_in, self._least = itemgetter(*least), tuple(least.values())
-        self._reals_at = [at for at in range(1, len(parts), 2) if at not in least]
-        self._sizes = [len(plain[name]) for name in reals]
-        ends = accumulate((size // REAL.itemsize for size in self._sizes), initial=0)
-        self._slices = [slice(*pair) for pair in pairwise(ends)]
-        self.size = sum(map(len, self._same))
+            same[-1] += msgpack.packb(name) + value[:len(value) - size]
+            if name in wholes or name in reals:
+                codes += [f"{len(same[-1])}s", code]
+                same.append(b"")
+        layout = struct.Struct(f">{''.join(codes)}{len(same[-1])}s")
+        self._unpack, self._pack, self._same, self._least = layout.unpack, layout.pack, tuple(same), tuple(least)
+        self._session, self._fixed = message.session, tuple(message[name] for name in fixed)
+        self._lengths = tuple(len(plain[name]) for name in reals)
+        self._ends = tuple(accumulate(length // REAL.itemsize for length in self._lengths))
+        self.size = sum(map(len, same))
 
     def read(self, frame: bytes | memoryview) -> Message | None:
         """The message in a frame as long as this form's; None if it is of another, or its numbers are none."""
-        parts = self._layout.unpack(frame)
-        if parts[::2] != self._same:
-            return None
-        wholes = self._wholes_in(parts)
-        if not all(map(le, self._least, wholes)):
-            return None
-        reals = b"".join([parts[at] for at in self._reals_at])
-        tops = reals[_TOP::REAL.itemsize]
-        if b"\x7f" in tops or b"\xff" in tops:
-            return None
-        numbers = np.frombuffer(reals, REAL)
-        fields = self._fixed.copy()
-        varied = [*wholes[len(_VARIED_HEAD):], *[numbers[part] for part in self._slices]]
-        fields.update(zip(self._names, varied, strict=False))
-        return Message(self._kind, fields, self._session, *wholes[:len(_VARIED_HEAD)])
+        raise NotImplementedError
 
     def write(self, message: Message) -> bytes | None:
         """The bytes of a message of this form's kind; None if it is of another form."""
-        fields = message.fields
-        if message.session != self._session or not self._fixed.items() <= fields.items():
-            return None
-        parts = self._parts.copy()
-        parts[1::2] = [message.epoch, message.lease, message.seq, message.t,
-                       *[pack(fields[name]) for name, pack in self._varied]]
-        alike = [len(parts[at]) for at in self._reals_at] == self._sizes
-        if not alike or not all(map(le, self._least, self._wholes_in(parts))):
-            return None
-        try:
-            return self._layout.pack(*parts)
-        except struct.error:  # a number that takes more bytes
-            return None
+        raise NotImplementedError
+
+
+def _sorted(kind: str) -> tuple[list[str], list[str], list[str]]:
+    """What varies in messages of a kind, in the order in which it is written, wholes and reals; and what does not."""
+    layout = KINDS[kind]
+    wholes = [*_HEAD, *(name for name, field in layout.items() if field is WHOLE)]
+    reals = [name for name, field in layout.items() if field is REALS]
+    return wholes, reals, [name for name in layout if name not in wholes and name not in reals]
+
+
+_READ = """
+def read(self, frame):
+    parts = self._unpack(frame)
+    if parts[::2] != self._same:
+        return None
+    {varied}, = parts[1::2]
+    if {negative}:
+        return None
+    reals = {joined}
+    tops = reals[7::8]  # of each real the byte with its sign and most of its exponent
+    if b"\\x7f" in tops or b"\\xff" in tops:  # not finite, or beyond 1e303
+        return None
+    numbers = frombuffer(reals, REAL)
+    {ends} = self._ends
+    {fixed} = self._fixed
+    return Message({kind!r}, {{{fields}}}, self._session, epoch, lease, seq, t)
+"""
+_WRITE = """
+def write(self, message):
+    fields = message.fields
+    if message.session != self._session or {given} != self._fixed:
+        return None
+    epoch, lease, seq, t = message.epoch, message.lease, message.seq, message.t
+    {taken}
+    if {lengths} != self._lengths:
+        return None
+    {leasts} = self._least
+    if {smaller}:
+        return None
+    {sames} = self._same
+    try:
+        return self._pack({parts})
+    except StructError:  # a number that takes more bytes
+        return None
+"""
+
+
+def _form_of(kind: str) -> type[Form]:
+    """The forms of a kind. How they read and write is spelt out from the table: loops over its fields take longer.
+
+    Nothing of a message gets into the text, only the names of the kind's fields.
+    """
+    wholes, reals, fixed = _sorted(kind)
+    varied = [*_HEAD, *(name for name in KINDS[kind] if name not in fixed)]
+    begins = ["", *(f"end_{name}" for name in reals)]
+    arrays = {name: f"numbers[{begins[i]}:{begins[i + 1]}]" for i, name in enumerate(reals)}
+    taken = {name: f"asarray(fields[{name!r}], REAL).tobytes()" if name in reals else f"fields[{name!r}]"
+             for name in varied[len(_HEAD):]}
+
+    def listed(words: list[str]) -> str:
+        return f"({''.join(f'{word}, ' for word in words)})"
+
+    text = (_READ + _WRITE).format(
+        kind=kind, varied=", ".join(varied), negative=" or ".join(f"{name} < 0" for name in wholes),
+        joined=f"b''.join({listed(reals)})", ends=listed(begins[1:]), fixed=listed(fixed),
+        fields=", ".join(f"{name!r}: {arrays.get(name, name)}" for name in KINDS[kind]),
+        given=listed([f"fields[{name!r}]" for name in fixed]),
+        taken="; ".join(f"{name} = {value}" for name, value in taken.items()),
+        lengths=listed([f"len({name})" for name in reals]), leasts=listed([f"least_{name}" for name in wholes]),
+        smaller=" or ".join(f"{name} < least_{name}" for name in wholes),
+        sames=listed([f"before_{name}" for name in [*varied, "end"]]),
+        parts=", ".join([*(f"before_{name}, {name}" for name in varied), "before_end"]),
+    )
+    known = {"Message": Message, "REAL": REAL, "StructError": struct.error, "asarray": np.asarray,
+             "frombuffer": np.frombuffer}
+    exec(compile(text, f"<forms of {kind}>", "exec"), known)
+    return type(f"{kind.title()}Form", (Form,), {"__slots__": (), "read": known["read"], "write": known["write"]})
+
+
+FORMS: dict[str, type[Form]] = {kind: _form_of(kind) for kind in sorted(STREAMED)}
 
 
 class Forms:
@@ -140,11 +185,11 @@ class Forms:
 
         Args:
             key: length of its frame, to read the next; its kind, to write it.
-            message: of a kind without maps.
+            message: of a kind in `STREAMED`.
             plain: its envelope and fields, as msgpack writes them.
             frame: its bytes.
         """
-        form = Form(message, plain)
+        form = FORMS[message.kind](message, plain)
         if form.size <= _MAX_SAME and form.write(message) == frame:
             if len(self._kept) >= _KEYS:
                 self._kept.clear()

@@ -7,20 +7,54 @@ from __future__ import annotations
 
 import zmq
 
-MORE, NOW = int(zmq.SNDMORE), int(zmq.NOBLOCK)  # to join two of zmq's own flags takes as long as to send a frame
+NOW, MORE = int(zmq.NOBLOCK), int(zmq.SNDMORE)  # to join two of zmq's own flags takes as long as to send a frame
+NOW_MORE = NOW | MORE
+send = zmq.backend.Socket.send
+"""(socket, frame, flags): sends one frame, copied. `zmq.Socket.send` first looks for what no socket here has."""
 
 
 def receive_frames(socket: zmq.Socket, flags: int = 0) -> list[zmq.Frame]:
     """The frames of the next message, none of them copied; raises `zmq.Again` as `recv` does."""
-    frame = socket.recv(flags, copy=False)
+    frame = socket.recv(flags, False)
     frames = [frame]
     while frame.more:
-        frame = socket.recv(copy=False)  # a message comes whole
+        frame = socket.recv(NOW, False)  # a message comes whole
         frames.append(frame)
     return frames
 
 
-def send_pair(socket: zmq.Socket, first: bytes, second: bytes, flags: int = 0) -> None:
-    """A message of two frames, both copied; raises `zmq.Again` as `send` does."""
-    socket.send(first, flags | MORE)
-    socket.send(second, flags)
+def receive_named(socket: zmq.Socket, flags: int = 0) -> tuple[bytes, list[zmq.Frame]]:
+    """The name (topic, route) with which the next message begins, copied, and its other frames, which are not.
+
+    To be told whether a frame is the last takes longer than to read a short one, so of the first that is not asked. A
+    name that comes alone, which no ROUTER gets, has no other frames, or those of the message after it.
+
+    Raises:
+        zmq.Again: as `recv` does.
+    """
+    name = socket.recv(flags)
+    try:
+        return name, receive_frames(socket, NOW)
+    except zmq.Again:
+        return name, []
+
+
+def receive_triple(socket: zmq.Socket) -> tuple[bytes, bytes, zmq.Frame]:
+    """The three frames of the next message, only the last of them not copied.
+
+    Raises:
+        zmq.Again: as `recv` does.
+        ValueError: it has another number of frames; the message after it may be lost, no later one is.
+    """
+    receive = socket.recv
+    first = receive()
+    try:
+        second, third = receive(NOW), receive(NOW, False)
+        more = third.more
+        while more:
+            more = receive(NOW, False).more
+    except zmq.Again:
+        raise ValueError("fewer than three frames") from None
+    if third.more:
+        raise ValueError("more than three frames")
+    return first, second, third

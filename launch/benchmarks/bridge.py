@@ -31,7 +31,7 @@ from tandem.bridge.safety.age import check_age
 from tandem.bridge.safety.order import ordered
 from tandem.bridge.security import security_for
 from tandem.bridge.wire import Message, Port, encode
-from tandem.bridge.wire.frames import NOW, send_pair
+from tandem.bridge.wire.frames import NOW, NOW_MORE, send
 
 WARM_UP = 50
 JOINTS = 7
@@ -104,7 +104,8 @@ class Robot:
             "generation": 0, "late": 0, "worst": 0,
         }
         frame = encode(Message("state", fields, SESSION, 1, 1, count, now))
-        send_pair(self._state, b"state", frame, NOW)
+        send(self._state, b"state", NOW_MORE)
+        send(self._state, frame, NOW)
 
     def close(self) -> None:
         """End the agent and the sockets."""

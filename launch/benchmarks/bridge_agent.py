@@ -18,7 +18,7 @@ from tandem.bridge.client.sockets import STATE_HIGH_WATER, dealer, subscriber
 from tandem.bridge.contract import BodySpec
 from tandem.bridge.wire import Message, Port, decode, encode
 from tandem.bridge.wire.codec import MAX_REPLY
-from tandem.bridge.wire.frames import receive_frames
+from tandem.bridge.wire.frames import receive_named, send
 
 ACTIONS = 50
 
@@ -39,13 +39,14 @@ def main(order: dict) -> None:
     time.sleep(0.5)  # subscriptions are on their way
     commands.send(b"here")
     while True:
-        state = decode(receive_frames(states)[-1].bytes, limit=MAX_REPLY)
+        state = decode(receive_named(states)[1][0].bytes, limit=MAX_REPLY)
         for key in wanted:
             _, taken = pictures.first_after(key, last, 60.0)
         last = taken + 1
         count += 1
         fields = {"t0": state.t, "dt": 50_000_000, "ttl": 3_000_000_000, "names": spec.action.names, "q": actions}
-        commands.send(encode(Message("chunk", fields, session, state.epoch, state.lease, count, time.monotonic_ns())))
+        chunk = Message("chunk", fields, session, state.epoch, state.lease, count, time.monotonic_ns())
+        send(commands, encode(chunk), 0)
 
 
 if __name__ == "__main__":
