@@ -127,9 +127,10 @@ class Bench:
             row[0] += step if row[0] < (low + high) / 2 else -step
         return row
 
-    def line(self, target: np.ndarray, seconds: float) -> np.ndarray:
-        """Rows (H, n + 1) from the setpoint to a target."""
-        start, count = self.probe.state()["setpoint"], max(1, round(seconds * 1e9 / DT_NS))
+    def line(self, target: np.ndarray, seconds: float, *, start: np.ndarray | None = None) -> np.ndarray:
+        """Rows (H, n + 1) to a target, from the setpoint if no other start is given."""
+        start = self.probe.state()["setpoint"] if start is None else start
+        count = max(1, round(seconds * 1e9 / DT_NS))
         return start + (target - start) * (np.arange(1, count + 1) / count)[:, None]
 
     def go(self, target: np.ndarray, seconds: float = SWING_S, **changes: Any) -> Message:

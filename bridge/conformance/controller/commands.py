@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
 from tandem.bridge.conformance.controller.bench import DT_NS, Bench, Skipped
+from tandem.bridge.conformance.law import require
+from tandem.bridge.wire.message import Message
 from tandem.bridge.wire.refusal import Refusal
 
-LAG_S = 0.05  # what the protocol allows a setpoint in motion
+BEYOND = 1.25  # of what the protocol allows: clocks are not known to the millisecond
+REPORT_S = 1.0
 AGE_NS = 400_000_000
 
 
@@ -159,17 +163,41 @@ def far_start(bench: Bench) -> str:
     bench.may_move()  # it does not move; but a controller that breaks this law would let it leap
     grant, spec = bench.acquire(), bench.spec
     before, low, high = bench.probe.standing(), spec.position_low[0], spec.position_high[0]
-    allowed = bench.limits["start_guard"] + spec.velocity_limit[0] * (DT_NS * 1e-9 + LAG_S)
-    room = max(high - before[0], before[0] - low)
-    if room <= allowed:
+    allowed = bench.limits["start_guard"] + spec.velocity_limit[0] * DT_NS * 1e-9
+    room, far = max(high - before[0], before[0] - low), BEYOND * allowed
+    if room <= far:
         raise Skipped(f"{spec.joint_names[0]} has {room:.3g} of range ahead, and {allowed:.3g} are allowed")
-    row, far = before.copy(), min(room, 2 * allowed)
+    row = before.copy()
     row[0] += far if high - before[0] == room else -far
     return _expect_unmoved(bench, Refusal.START_POSE, before, bench.probe.chunk(grant, row[None], ttl=2 * DT_NS))
+
+
+def reports(bench: Bench) -> str:
+    """What is refused or dropped of a chunk is also told on the state socket, with a code and the chunk's number."""
+    grant = bench.grant or bench.acquire()
+    before = bench.probe.standing()
+    refused = bench.probe.chunk(grant, before[None], ttl=0)
+    bench.expect(refused, Refusal.WRONG_TTL)
+    first = _reported(bench, refused["id"])
+    require(first["code"] == Refusal.WRONG_TTL, "the report of a refusal must give its code.", first["code"])
+    rows, t0 = np.repeat(before[None], 10, axis=0), bench.probe.state().t - 4 * DT_NS
+    second = _reported(bench, bench.accepted(bench.probe.chunk(grant, rows, t0=t0))["chunk"])
+    bench.settle(len(rows) * DT_NS * 1e-9)
+    return f"{first['stage']} {first['code']}, then {second['stage']} {second['code']}"
+
+
+def _reported(bench: Bench, number: int) -> Message:
+    end = time.monotonic() + REPORT_S
+    while time.monotonic() < end:
+        for message in bench.link.watcher.events:
+            if message.kind == "report" and message["chunk"] == number:
+                return message
+        time.sleep(0.01)
+    raise AssertionError(f"no report on the state socket names chunk {number}")
 
 
 CHECKS = (
     nan, infinity, wrong_names, doubled_name, missing_name, wrong_shape, endless_life, no_life, expired, too_late,
     from_the_future, stale_epoch, epoch_to_come, wrong_session, a_replayed_command, order_of_checks,
-    far_start, odd_times,  # the last, as a dt of 0 may end a controller that does not look at it
+    far_start, reports, odd_times,  # the last, as a dt of 0 may end a controller that does not look at it
 )

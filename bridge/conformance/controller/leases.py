@@ -150,6 +150,24 @@ def reset_without_a_lease(bench: Bench) -> str:
     return bench.expect(bench.probe.ask("reset", options={}), Refusal.NO_LEASE, Refusal.STALE_LEASE)
 
 
+def a_reset_begins_anew(bench: Bench) -> str:
+    """A reset begins a new epoch under the same lease; what names the one before moves nothing and is refused."""
+    if "reset" in bench.link.extensions:
+        bench.may_move()  # a simulated arm is put elsewhere
+    grant = bench.acquire()
+    ready = bench.link.request(
+        "reset", bench.limits["reset_s"] + LATE_S, epoch=grant.epoch, lease=grant.token, options={}
+    )
+    require(ready.epoch > grant.epoch, f"epoch {grant.epoch} before, then {ready.epoch}; a new one must begin")
+    require(ready.lease == grant.token, "the lease must go on.", ready.lease)
+    bench.grant = Grant(ready.lease, ready.epoch)
+    bench.link.watcher.hold(ready.epoch, ready.lease)
+    _command_refused(bench, grant, Refusal.STALE_EPOCH)
+    bench.accepted(bench.probe.chunk(bench.grant, bench.probe.standing()[None]))
+    bench.settle(0.0)
+    return f"epoch {grant.epoch}, then {ready.epoch}"
+
+
 def take_over(bench: Bench) -> str:
     """A supervisor takes the lease over, and the old one is stale from then on."""
     bench.needs_supervisor()
@@ -166,5 +184,6 @@ def take_over(bench: Bench) -> str:
 
 CHECKS = (
     one_commander, tokens_grow, stale_lease, wrong_token, no_lease, anothers_lease, observers_command_nothing,
-    an_expired_lease, hand_over, reset_without_a_lease, only_supervisors_take_over, take_over,
+    an_expired_lease, hand_over, reset_without_a_lease, a_reset_begins_anew, only_supervisors_take_over,
+    take_over,
 )

@@ -121,6 +121,23 @@ def time_to_live(bench: Bench) -> str:
     return f"stood {after_s:.3f} s after its time, at {share:.0%} of the way"
 
 
+def a_chunk_before_standstill(bench: Bench) -> str:
+    """While the arm decelerates because a chunk is over, the next one is taken, and makes no jump."""
+    bench.may_move()
+    bench.acquire()
+    home, there = bench.probe.standing(), bench.swing()
+    back = bench.line(home, SWING_S, start=there)  # made before, as an arm stands soon
+    with Recording(bench.link) as recording:
+        bench.go(there, SWING_S / 2, ttl=round(SWING_S * 1e9 / 4))
+        over = bench.link.watcher.wait(
+            lambda state: state["mode"] in ("STOPPING", "HOLDING"), SWING_S + FOLLOWS_S, "the end of a chunk"
+        )
+        bench.accepted(bench.probe.chunk(bench.grant, back, t0=over.t))
+        bench.settle()
+    require(recording.moved_last() > 0, "nothing moved at all")
+    return f"taken in the mode {over['mode']} or just after; {_within_limits(bench, recording)}"
+
+
 def a_lease_that_ends(bench: Bench) -> str:
     """A lease that is given back in a motion ends the motion: the arm decelerates, and is READY."""
     bench.may_move()
@@ -162,5 +179,6 @@ def _stopped_early(recording: Recording, home: np.ndarray, there: np.ndarray) ->
 
 
 CHECKS = (
-    a_small_motion, order_by_name, late_actions, splice, time_to_live, a_lease_that_ends, a_motion_taken_over,
+    a_small_motion, order_by_name, late_actions, splice, time_to_live, a_chunk_before_standstill, a_lease_that_ends,
+    a_motion_taken_over,
 )

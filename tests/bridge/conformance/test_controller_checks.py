@@ -114,6 +114,27 @@ def careless(self, spec, *rest, **more):
     init(self, dataclasses.replace(spec, jerk_limit=spec.jerk_limit * 1000), *rest, **more)
 shaping.Shaper.__init__ = careless
 """
+SAME_EPOCH = """
+reset = core().Controller._reset
+def same(self, incoming, message):
+    epoch = self.situation.epoch
+    reset(self, incoming, message)
+    self.situation.epoch = epoch
+core().Controller._reset = same
+"""
+WIDE_GUARD = """
+check_start = core().check_start
+core().check_start = lambda row, here, ahead, spec, guard: check_start(row, here, ahead, spec, 2.5 * guard)
+"""
+WAITS_FOR_STANDSTILL = """
+Situation = sys.modules["tandem.bridge.controller.situation"].Situation
+refuse = Situation.refuse_motion
+def wait(self):
+    refuse(self)
+    if self.mode == "STOPPING":
+        raise core().Refused(core().Refusal.NOT_READY, "first it has to stand")
+Situation.refuse_motion = wait
+"""
 LOST = """
 Outbox = sys.modules["tandem.bridge.controller.outbox"].Outbox
 send = Outbox.send
@@ -262,6 +283,10 @@ EVERY = pytest.mark.slow
     broken(NO_JERK_LIMIT, {"a small motion"}, {"a small motion"}, id="jerk"),
     broken(GOES_ON, {"a lease that ends", "a motion taken over"}, {"a lease that ends", "a motion taken over"},
            id="lease goes, motion goes on"),
+    broken(SAME_EPOCH, {"a reset begins anew"}, {"a reset begins anew"}, id="epoch of a reset"),
+    broken("core().Controller._report = lambda *a: None", {"reports"}, {"reports"}, id="reports"),
+    broken(WIDE_GUARD, {"far start"}, {"far start"}, id="wide guard"),
+    broken(WAITS_FOR_STANDSTILL, {"a chunk before standstill"}, {"a chunk before standstill"}, id="standstill first"),
     broken(ANY_EPOCH, {"stale epoch", "epoch to come", "order of checks"}, id="epoch of all", marks=EVERY),
     broken(ENDLESS, {"time to live"}, id="time to live of all", marks=EVERY),
     broken("core().check_start = lambda *a: None", {"far start"}, id="start", marks=EVERY),
