@@ -24,12 +24,13 @@ class Notes:
 
     def __init__(self, state: Callable[[], np.ndarray] | None):
         self._state, self._instruction, self._digest = state, "", ""
+        self._begun = False
         self._latency_s: list[float] = []
         self._held = 0
 
     def on_episode_start(self, start: EpisodeStart) -> None:
         """The words, and the state that everything began in."""
-        self._instruction = start.instruction
+        self._begun, self._instruction = True, start.instruction
         if self._state is not None:
             self._digest = hashlib.sha256(np.ascontiguousarray(self._state(), "<f8").tobytes()).hexdigest()
 
@@ -46,8 +47,8 @@ class Notes:
         """Nothing to note: `record` is given the result."""
 
     def record(self, address: Address, result: EpisodeResult) -> Record:
-        """The line of this episode. What kept it from ending that is not the agent's fault is told apart."""
-        if result.failure in _OURS:
+        """The line of this episode. What kept it from beginning or ending, not being the agent's, is told apart."""
+        if not self._begun or result.failure in _OURS:
             return broken(address, str(result.failure), result.reason)
         failure = None if result.failure is None else str(result.failure)
         return Record(

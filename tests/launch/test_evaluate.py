@@ -26,6 +26,7 @@ from evaluating.worker import Order, Worker
 from tandem.agent.evaluation import results
 from tandem.agent.evaluation.manifests import differences
 from tandem.agent.evaluation.results import EPISODE, INFRASTRUCTURE, Address, Record
+from tandem.bridge.client import Contact, Link
 from tandem.bridge.contract import InvalidOption, MissingDependency, UnknownName
 from tandem.bridge.log import LogReader
 
@@ -177,6 +178,22 @@ def test_a_worker_that_is_killed_is_counted_apart_and_its_episode_tried_again(tm
     assert "signal 9" in broken.reason
     assert complete(out)
     assert "1 tries broke for reasons that are not the agent's" in told
+
+
+def test_a_body_that_will_not_begin_costs_no_episode_and_once_it_does_the_rest_is_run(tmp_path, controller):
+    out, options = tmp_path / "out", ("--tasks", "pick_place", "--episodes", 1, "--policy", "motion")
+    with controller("--lockstep", driver="sim") as endpoint:
+        link = Link(Contact.at(endpoint), name="person")
+        fault = link.stop("a hand in the cell")
+        told = end(start(out, *options, "--body", endpoint, "--verifier", "observation"), 3)
+        assert "1 episodes broke every time" in told
+        tries = results.load(out).tries
+        assert {(record.kind, record.failure) for record in tries} == {(INFRASTRUCTURE, "BODY_STOPPED")}
+        assert "a hand in the cell" in tries[0].reason
+        link.clear(fault)
+        link.close()
+        run(out, *options, "--body", endpoint, "--verifier", "observation", "--resume")
+    assert [record.kind for record in results.load(out).episodes.values()] == [EPISODE]
 
 
 def test_another_system_or_other_tasks_are_not_resumed(alone):
