@@ -291,22 +291,21 @@ def test_a_whole_episode_ends_at_home(endpoint: str) -> None:
 
 def test_setpoints_keep_every_limit_whatever_is_asked_for(link: Link) -> None:
     """Velocity, acceleration and jerk of the setpoints themselves, and the range, under chunks that leap about."""
-    stream = subscriber(link.context, link.contact, link.ports[Port.STATE], 5000, (b"",))
     grant, dice = lease(link), np.random.default_rng(1)
     low, high = SPEC.action.low, SPEC.action.high
-    for _ in range(40):
-        rows = dice.uniform(low - 0.2, high + 0.2, (8, 4))
-        rows[0] = link.watcher.newest()["setpoint"] + dice.uniform(-0.01, 0.01, 4)
-        soon = link.now() + 5_000_000  # so that the first is the first
-        said = verdict(link, grant, rows, t0=soon, dt_s=float(dice.choice([0.002, 0.02, 0.1])))
-        assert said.kind == "accepted", said.fields
-        time.sleep(float(dice.uniform(0, 0.12)))
-    last = mode(link, "HOLDING").seq
-    link.release(grant)
-    messages = [decode(stream.recv_multipart()[1], limit=MAX_REPLY)]
-    while messages[-1].seq < last:
-        messages.append(decode(stream.recv_multipart()[1], limit=MAX_REPLY))
-    stream.close()
+    with subscriber(link.context, link.contact, link.ports[Port.STATE], 5000, (b"",)) as stream:
+        for _ in range(40):
+            rows = dice.uniform(low - 0.2, high + 0.2, (8, 4))
+            rows[0] = link.watcher.newest()["setpoint"] + dice.uniform(-0.01, 0.01, 4)
+            soon = link.now() + 5_000_000  # so that the first is the first
+            said = verdict(link, grant, rows, t0=soon, dt_s=float(dice.choice([0.002, 0.02, 0.1])))
+            assert said.kind == "accepted", said.fields
+            time.sleep(float(dice.uniform(0, 0.12)))
+        last = mode(link, "HOLDING").seq
+        link.release(grant)
+        messages = [decode(stream.recv_multipart()[1], limit=MAX_REPLY)]
+        while messages[-1].seq < last:
+            messages.append(decode(stream.recv_multipart()[1], limit=MAX_REPLY))
     assert np.all(np.diff([message.seq for message in messages]) == 1), "a message is missing"
     states = [message for message in messages if message.kind == "state"]
     position = np.array([state["setpoint"][:3] for state in states])
