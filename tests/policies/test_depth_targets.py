@@ -303,6 +303,17 @@ def test_noisy_depth_is_smoothed(spec):
     assert found.size == pytest.approx(size, abs=0.006)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_brick_is_a_brick_in_noisy_depth_wherever_on_it_one_points(spec, seed):
+    rng, brick = np.random.default_rng(seed), Box((0.24, -0.28, 0.019), (0.074, 0.044, 0.038), -1.5, BLUE)
+    observation = _look(spec, [brick])
+    observation["depth.front"] += rng.normal(0, 0.0011, observation["depth.front"].shape).astype(np.float32)
+    for along, across in rng.uniform(-0.014, 0.014, (25, 2)):
+        point = _point(spec, (0.24 + across, -0.28 + along, 0.038))
+        found = DepthTargets(spec).locate("blue brick", point, observation)
+        assert found.size == pytest.approx([0.074, 0.044, 0.038], abs=0.006)
+
+
 def test_words_that_name_a_shape_do_not_mean_another(spec):
     brick = Box((0.45, 0.0, 0.02), (0.068, 0.04, 0.04), 0.0, RED)
     cube = Box((0.55, 0.2, 0.02), (0.04, 0.04, 0.04), 0.3, RED)

@@ -13,6 +13,7 @@ COLOUR_DISTANCE = 0.09  # between shares of red, green and blue; shading changes
 _REACH_M = 0.24  # how far from the pixel a thing may extend
 _TABLE_M = 0.004  # what is lower belongs to the table
 _LEVEL_M = 0.0015  # points of a level surface differ less in height
+_BESIDE_PX = 3  # how far around a pixel the level of its surface is measured
 _LARGEST_M = 0.13  # a level surface larger than this is no top of a thing to be taken
 
 
@@ -29,6 +30,7 @@ class Region:
         around: (M, 3) what is seen near it, without the robot and without itself.
         pixels: (N, 2) rows and columns.
         pixel_m: metres between neighbouring pixels.
+        smoothed: the view's depth was noisy.
         footprints: (N,) area of a level surface that each pixel covers, m^2.
         hidden: share of its border where the robot begins.
     """
@@ -41,6 +43,7 @@ class Region:
     around: np.ndarray
     pixels: np.ndarray
     pixel_m: float
+    smoothed: bool
     footprints: np.ndarray
     hidden: float
 
@@ -88,7 +91,7 @@ def grow(view: View, row: int, column: int, robot: np.ndarray | None = None) -> 
     around = view.points[rows, columns][free & ~own].astype(np.float64)
     return Region(
         points, level[own], seed, chroma, colour_at(view, row, column), around,
-        np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column),
+        np.argwhere(own) + (rows.start, columns.start), view.pixel_size_m(row, column), view.smoothed,
         _footprints(view, points, view.depth[rows, columns][own]), _touching(own, robot),
     )
 
@@ -105,10 +108,14 @@ def level_patch(view: View, row: int, column: int, free: np.ndarray) -> np.ndarr
     """(h, w) bool: what hangs together with a pixel at its height; nothing on the table, or when it goes on and on."""
     rows, columns = window(view, row, column)
     heights = view.points[rows, columns][..., 2]
-    height = view.points[row, column, 2]
+    height, band_m = float(view.points[row, column, 2]), _LEVEL_M + view.noise_m
     if height < _TABLE_M:
         return np.zeros(free.shape, bool)
-    near = np.abs(heights - height) < _LEVEL_M + view.noise_m
+    if view.smoothed:  # one pixel's own error would cut a rim off
+        beside = view.points[max(0, row - _BESIDE_PX):row + _BESIDE_PX + 1,
+                             max(0, column - _BESIDE_PX):column + _BESIDE_PX + 1, 2]
+        height = float(np.median(beside[np.abs(beside - height) < band_m]))
+    near = np.abs(heights - height) < band_m
     patch = connected(near & free, (row - rows.start, column - columns.start))
     points = view.points[rows, columns][patch]
     goes_on = float(np.ptp(points[:, :2], axis=0).max()) > _LARGEST_M

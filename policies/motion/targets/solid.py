@@ -60,7 +60,8 @@ def _solid(region: Region, crest: np.ndarray, rectangle: Rectangle, area_m2: flo
     z = float(np.median(region.points[crest, 2]))
     farthest = np.linalg.norm(region.points[crest, :2] - rectangle.centre, axis=1).max()
     form = Form.ROUND if area_m2 > _ROUND_FILL * np.pi * farthest**2 else Form.BOX
-    if _BULGE_M[0] < _bulge(region, crest, rectangle) < _BULGE_M[1]:
+    frayed_m = region.pixel_m if region.smoothed else 0.0  # noise takes pixels off the crest's edges
+    if _BULGE_M[0] + frayed_m < _bulge(region, crest, rectangle) < _BULGE_M[1]:
         form, rectangle = Form.ROUNDED, Rectangle(region.points[:, :2])
     bottom = _bottom(region, rectangle, z)
     # Pixel centres touch the border of a disc in few places only.

@@ -63,6 +63,11 @@ class View:
         return cls(camera, np.array(observation[image_key(camera.name)]), depth, pose, q, opening, time_s, noise_m)
 
     @property
+    def smoothed(self) -> bool:
+        """Its depth was noisy, and edges are no longer where they were to the pixel."""
+        return self.noise_m > _NOISY_M
+
+    @property
     def blind(self) -> bool:
         """The picture has next to no depth: a camera that is covered or broken."""
         return bool(np.count_nonzero(self.depth) < _SEEING * self.depth.size)
