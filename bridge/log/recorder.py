@@ -51,7 +51,7 @@ from tandem.bridge.log.volumes import Rotation
 from tandem.bridge.log.writer import Writer
 
 QUEUE_BYTES = 64 * 2**20
-NO_PICTURE = (BodyStopped, BodyUnresponsive, InvalidObservation, StaleObservation)  # why a still is not to be had
+_NO_PICTURE = (BodyStopped, BodyUnresponsive, InvalidObservation, StaleObservation)  # why a still is not to be had
 _LEVELS = {EventKind.FAILURE: "Error", EventKind.RECOVERY: "Warning", EventKind.DISTURBANCE: "Warning"}
 
 
@@ -224,7 +224,7 @@ class Recorder:
         self._still_at, observation = self._last
         try:
             _ = observation[key]
-        except NO_PICTURE as reason:
+        except _NO_PICTURE as reason:
             self._record(Event(EventKind.NOTE, self._now * 1e-9, f"no picture of this moment: {reason}"), "Warning")
 
     def _take_pictures(self, observation: Observation, index: int) -> None:
