@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Hashable
 from itertools import accumulate
+from operator import le
 from typing import Any
 
 import msgpack
@@ -21,7 +22,6 @@ from tandem.bridge.wire.fields import REAL, REALS, WHOLE
 from tandem.bridge.wire.kinds import ENVELOPE, KINDS
 from tandem.bridge.wire.message import Message
 
-STREAMED = frozenset({"chunk", "accepted", "state"})
 _KEYS, _FORMS = 64, 4  # kept: of each key some, as a mode changes and a number that grows takes more bytes
 _MAX_SAME = 4096  # bytes
 _WIDTHS = {1: ("b", 0), 2: ("B", 2**7), 3: ("H", 2**8), 5: ("I", 2**16), 9: ("q", 2**32)}  # msgpack: bytes of a whole
@@ -40,12 +40,14 @@ class Form:
         size: bytes that are the same.
     """
 
-    __slots__ = ("_ends", "_fixed", "_least", "_lengths", "_pack", "_same", "_session", "_unpack", "size")
+    __slots__ = ("_ends", "_fixed", "_least", "_lengths", "_pack", "_parts", "_same", "_session", "_unpack", "size")
 
     def __init__(self, message: Message, plain: dict[str, Any]):
-        wholes, reals, fixed = _sorted(message.kind)
+        layout = ENVELOPE | KINDS[message.kind]
+        reals = [name for name, field in layout.items() if field is REALS]
+        wholes = [*_HEAD, *(name for name, field in KINDS[message.kind].items() if field is WHOLE)]
         same, codes, least = [msgpack.Packer().pack_map_header(len(plain))], [], []
-        for name in ENVELOPE | KINDS[message.kind]:
+        for name in layout:
             value, size = msgpack.packb(plain[name]), 0
             if name in wholes:
                 code, smallest = _WIDTHS[len(value)]
@@ -58,9 +60,11 @@ class Form:
             if name in wholes or name in reals:
                 codes += [f"{len(same[-1])}s", code]
                 same.append(b"")
-        layout = struct.Struct(f">{''.join(codes)}{len(same[-1])}s")
-        self._unpack, self._pack, self._same, self._least = layout.unpack, layout.pack, tuple(same), tuple(least)
-        self._session, self._fixed = message.session, tuple(message[name] for name in fixed)
+        form = struct.Struct(f">{''.join(codes)}{len(same[-1])}s")
+        self._unpack, self._pack, self._same, self._least = form.unpack, form.pack, tuple(same), tuple(least)
+        self._parts: list[Any] = [part for one in same for part in (one, None)][:-1]
+        self._session = message.session
+        self._fixed = tuple(message[name] for name in KINDS[message.kind] if name not in wholes and name not in reals)
         self._lengths = tuple(len(plain[name]) for name in reals)
         self._ends = tuple(accumulate(length // REAL.itemsize for length in self._lengths))
         self.size = sum(map(len, same))
@@ -73,85 +77,95 @@ class Form:
         """The bytes of a message of this form's kind; None if it is of another form."""
         raise NotImplementedError
 
-
-def _sorted(kind: str) -> tuple[list[str], list[str], list[str]]:
-    """What varies in messages of a kind, in the order in which it is written, wholes and reals; and what does not."""
-    layout = KINDS[kind]
-    wholes = [*_HEAD, *(name for name, field in layout.items() if field is WHOLE)]
-    reals = [name for name, field in layout.items() if field is REALS]
-    return wholes, reals, [name for name in layout if name not in wholes and name not in reals]
-
-
-_READ = """
-def read(self, frame):
-    parts = self._unpack(frame)
-    if parts[::2] != self._same:
-        return None
-    {varied}, = parts[1::2]
-    if {negative}:
-        return None
-    reals = {joined}
-    tops = reals[7::8]  # of each real the byte with its sign and most of its exponent
-    if b"\\x7f" in tops or b"\\xff" in tops:  # not finite, or beyond 1e303
-        return None
-    numbers = frombuffer(reals, REAL)
-    {ends} = self._ends
-    {fixed} = self._fixed
-    return Message({kind!r}, {{{fields}}}, self._session, epoch, lease, seq, t)
-"""
-_WRITE = """
-def write(self, message):
-    fields = message.fields
-    if message.session != self._session or {given} != self._fixed:
-        return None
-    epoch, lease, seq, t = message.epoch, message.lease, message.seq, message.t
-    {taken}
-    if {lengths} != self._lengths:
-        return None
-    {leasts} = self._least
-    if {smaller}:
-        return None
-    {sames} = self._same
-    try:
-        return self._pack({parts})
-    except StructError:  # a number that takes more bytes
-        return None
-"""
+    def _join(self, *varied: Any) -> bytes | None:
+        parts = self._parts.copy()
+        parts[1::2] = varied
+        try:
+            return self._pack(*parts)
+        except struct.error:  # a number that takes more bytes
+            return None
 
 
-def _form_of(kind: str) -> type[Form]:
-    """The forms of a kind. How they read and write is spelt out from the table: loops over its fields take longer.
-
-    Nothing of a message gets into the text, only the names of the kind's fields.
-    """
-    wholes, reals, fixed = _sorted(kind)
-    varied = [*_HEAD, *(name for name in KINDS[kind] if name not in fixed)]
-    begins = ["", *(f"end_{name}" for name in reals)]
-    arrays = {name: f"numbers[{begins[i]}:{begins[i + 1]}]" for i, name in enumerate(reals)}
-    taken = {name: f"asarray(fields[{name!r}], REAL).tobytes()" if name in reals else f"fields[{name!r}]"
-             for name in varied[len(_HEAD):]}
-
-    def listed(words: list[str]) -> str:
-        return f"({''.join(f'{word}, ' for word in words)})"
-
-    text = (_READ + _WRITE).format(
-        kind=kind, varied=", ".join(varied), negative=" or ".join(f"{name} < 0" for name in wholes),
-        joined=f"b''.join({listed(reals)})", ends=listed(begins[1:]), fixed=listed(fixed),
-        fields=", ".join(f"{name!r}: {arrays.get(name, name)}" for name in KINDS[kind]),
-        given=listed([f"fields[{name!r}]" for name in fixed]),
-        taken="; ".join(f"{name} = {value}" for name, value in taken.items()),
-        lengths=listed([f"len({name})" for name in reals]), leasts=listed([f"least_{name}" for name in wholes]),
-        smaller=" or ".join(f"{name} < least_{name}" for name in wholes),
-        sames=listed([f"before_{name}" for name in [*varied, "end"]]),
-        parts=", ".join([*(f"before_{name}, {name}" for name in varied), "before_end"]),
-    )
-    known = {"Message": Message, "REAL": REAL, "StructError": struct.error, "asarray": np.asarray,
-             "frombuffer": np.frombuffer}
-    exec(compile(text, f"<forms of {kind}>", "exec"), known)
-    return type(f"{kind.title()}Form", (Form,), {"__slots__": (), "read": known["read"], "write": known["write"]})
+def _odd(reals: bytes) -> bool:
+    """Whether a real may be none: its byte with the sign and most of the exponent says not finite, or beyond 1e303."""
+    tops = reals[7::8]
+    return b"\x7f" in tops or b"\xff" in tops
 
 
-FORMS: dict[str, type[Form]] = {kind: _form_of(kind) for kind in sorted(STREAMED)}
+# What varies stands in the order of `KINDS`, spelt out: loops over the fields would take half of the time again.
+
+
+class ChunkForm(Form):
+    """Of chunks."""
+
+    __slots__ = ()
+
+    def read(self, frame: bytes | memoryview) -> Message | None:
+        """See `Form`."""
+        parts = self._unpack(frame)
+        if parts[::2] != self._same:
+            return None
+        epoch, lease, seq, t, t0, dt, ttl, q = parts[1::2]
+        if min(epoch, lease, seq, t, t0, dt, ttl) < 0 or _odd(q):
+            return None
+        fields = {"t0": t0, "dt": dt, "ttl": ttl, "names": self._fixed[0], "q": np.frombuffer(q, REAL)}
+        return Message("chunk", fields, self._session, epoch, lease, seq, t)
+
+    def write(self, message: Message) -> bytes | None:
+        """See `Form`."""
+        fields = message.fields
+        if message.session != self._session or (fields["names"],) != self._fixed:
+            return None
+        wholes = (message.epoch, message.lease, message.seq, message.t, fields["t0"], fields["dt"], fields["ttl"])
+        q = np.asarray(fields["q"], REAL).tobytes()
+        if (len(q),) != self._lengths or not all(map(le, self._least, wholes)):
+            return None
+        return self._join(*wholes, q)
+
+
+class StateForm(Form):
+    """Of states."""
+
+    __slots__ = ()
+
+    def read(self, frame: bytes | memoryview) -> Message | None:
+        """See `Form`."""
+        parts = self._unpack(frame)
+        if parts[::2] != self._same:
+            return None
+        (epoch, lease, seq, t, fault, measured, position, velocity, opening, tool, setpoint, chunk, index, inputs,
+         generation, late, worst) = parts[1::2]
+        reals = b"".join((position, velocity, opening, tool, setpoint))
+        least = min(epoch, lease, seq, t, fault, measured, chunk, index, inputs, generation, late, worst)
+        if least < 0 or _odd(reals):
+            return None
+        numbers, (a, b, c, d, _) = np.frombuffer(reals, REAL), self._ends
+        fields = {
+            "mode": self._fixed[0], "fault": fault, "measured": measured, "position": numbers[:a],
+            "velocity": numbers[a:b], "opening": numbers[b:c], "tool": numbers[c:d], "setpoint": numbers[d:],
+            "chunk": chunk, "index": index, "inputs": inputs, "generation": generation, "late": late, "worst": worst,
+        }
+        return Message("state", fields, self._session, epoch, lease, seq, t)
+
+    def write(self, message: Message) -> bytes | None:
+        """See `Form`."""
+        fields = message.fields
+        if message.session != self._session or (fields["mode"],) != self._fixed:
+            return None
+        head = message.epoch, message.lease, message.seq, message.t, fields["fault"], fields["measured"]
+        reals = [
+            np.asarray(reals, REAL).tobytes() for reals in
+            (fields["position"], fields["velocity"], fields["opening"], fields["tool"], fields["setpoint"])
+        ]
+        tail = (fields["chunk"], fields["index"], fields["inputs"], fields["generation"], fields["late"],
+                fields["worst"])
+        if tuple(map(len, reals)) != self._lengths or not all(map(le, self._least, head + tail)):
+            return None
+        return self._join(*head, *reals, *tail)
+
+
+FORMS: dict[str, type[Form]] = {"chunk": ChunkForm, "state": StateForm}
+STREAMED = frozenset(FORMS)
 
 
 class Forms:

@@ -176,10 +176,10 @@ def reports(bench: Bench) -> str:
     """What is refused or dropped of a chunk is also told on the state socket, with a code and the chunk's number."""
     grant = bench.grant or bench.acquire()
     before = bench.probe.standing()
-    refused = bench.probe.chunk(grant, before[None], ttl=0)
-    bench.expect(refused, Refusal.WRONG_TTL)
+    refused = bench.probe.chunk(grant, before[None], names=(*bench.spec.action.names[:-1], "nobody"))
+    bench.expect(refused, Refusal.WRONG_NAMES)
     first = _reported(bench, refused["id"])
-    require(first["code"] == Refusal.WRONG_TTL, "the report of a refusal must give its code.", first["code"])
+    require(first["code"] == Refusal.WRONG_NAMES, "the report of a refusal must give its code.", first["code"])
     rows, t0 = np.repeat(before[None], 10, axis=0), bench.probe.state().t - 4 * DT_NS
     second = _reported(bench, bench.accepted(bench.probe.chunk(grant, rows, t0=t0))["chunk"])
     bench.settle(len(rows) * DT_NS * 1e-9)
