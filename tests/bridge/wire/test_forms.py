@@ -82,8 +82,17 @@ def chunk(**changes):
     return Message("chunk", CHUNK | changes, "session", 1, 2, 300, 2**41)
 
 
-@pytest.mark.parametrize("message", [chunk(), chunk(dt=5), Message("accepted", dict.fromkeys(KINDS["accepted"], 7))],
-                         ids=["chunk", "short", "accepted"])
+STATE = {name: "ACTIVE" if name == "mode" else np.arange(2.0) if field is types.REALS else 300 + number
+         for number, (name, field) in enumerate(KINDS["state"].items())}
+
+
+def state(**changes):
+    return Message("state", STATE | changes, "session", 1, 2, 300, 2**41)
+
+
+@pytest.mark.parametrize("message", [chunk(), chunk(dt=5), state(), state(measured=2**41, fault=0),
+                                     Message("accepted", dict.fromkeys(KINDS["accepted"], 7))],
+                         ids=["chunk", "short", "state", "long", "accepted"])
 def test_every_byte_at_every_place_is_read_as_field_by_field(message):
     frame = encode(message)
     decode(frame)
@@ -98,6 +107,15 @@ def test_every_byte_at_every_place_is_read_as_field_by_field(message):
 def test_what_is_otherwise_is_written_as_field_by_field(changes):
     encode(chunk())
     other = replace(chunk(), **changes)
+    assert encode(other) == msgpack.packb(codec._plain(other))
+
+
+@pytest.mark.parametrize("changes", [{"session": "other"}, {"epoch": 0}, {"fields": STATE | {"mode": "HOLDING"}},
+                                     *({"fields": STATE | {name: np.zeros(3)}} for name in ("position", "setpoint")),
+                                     *({"fields": STATE | {name: 2}} for name in ("fault", "worst"))])
+def test_a_state_that_is_otherwise_is_written_as_field_by_field(changes):
+    encode(state())
+    other = replace(state(), **changes)
     assert encode(other) == msgpack.packb(codec._plain(other))
 
 
