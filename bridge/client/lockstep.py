@@ -95,23 +95,23 @@ class LockstepBody:
             self.link.watcher.let_go()
 
     def _observe(self, told: Mapping[str, Any]) -> LazyObservation:
-        moment = self._moment
+        moment, epoch = self._moment, self._grant.epoch
 
         def source(key: str) -> Callable[[], np.ndarray]:
             def read() -> np.ndarray:
                 if moment != self._moment:
                     raise StaleObservation(f"{key!r} was not read before the body moved on; take a snapshot in time")
-                return self._look(key)
+                return self._look(key, epoch)
 
             return read
 
         measured = {key: told[name] for name, key in _KEYS.items()}
         return LazyObservation(measured, {key: source(key) for key in self._pictures})
 
-    def _look(self, key: str) -> np.ndarray:
+    def _look(self, key: str, epoch: int) -> np.ndarray:
         shape, dtype = self._pictures[key]
         try:
-            _, data = self.link.request_with_data("look", STEP_S, epoch=self._grant.epoch, key=key)
+            _, data = self.link.request_with_data("look", STEP_S, epoch=epoch, key=key)
         except Refused as reason:  # the world is another's by now
             self._started = False
             self._forget_lease_after(reason)

@@ -129,9 +129,10 @@ class Watcher:
             except zmq.Again:
                 return
             try:
-                frame, = frames
-                message = decode(frame.bytes, limit=MAX_REPLY)
-            except (Refused, ValueError):  # a ValueError: not two frames
+                message = decode(frames[0].bytes, limit=MAX_REPLY) if len(frames) == 1 else None
+            except Refused:
+                message = None
+            if message is None:
                 self.malformed += 1
                 continue
             if message.session == self._session:

@@ -10,6 +10,7 @@ bridge`). A picture's header varies in two numbers only, and is read faster stil
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Hashable
 from itertools import accumulate
 from operator import le
@@ -29,7 +30,7 @@ _WIDTHS = {1: ("b", 0), 2: ("B", 2**7), 3: ("H", 2**8), 5: ("I", 2**16), 9: ("q"
 _HEAD = ("epoch", "lease", "seq", "t")  # what varies of the envelope
 
 
-class Form:
+class Form(ABC):
     """What is the same in every message of a form, and where the rest stands. `FORMS` has a class for each kind.
 
     Args:
@@ -69,13 +70,13 @@ class Form:
         self._ends = tuple(accumulate(length // REAL.itemsize for length in self._lengths))
         self.size = sum(map(len, same))
 
+    @abstractmethod
     def read(self, frame: bytes | memoryview) -> Message | None:
         """The message in a frame as long as this form's; None if it is of another, or its numbers are none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write(self, message: Message) -> bytes | None:
         """The bytes of a message of this form's kind; None if it is of another form."""
-        raise NotImplementedError
 
     def _join(self, *varied: Any) -> bytes | None:
         parts = self._parts.copy()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import zmq
 
-NOW, MORE = int(zmq.NOBLOCK), int(zmq.SNDMORE)  # to join two of zmq's own flags takes as long as to send a frame
-NOW_MORE = NOW | MORE
+NOW = int(zmq.NOBLOCK)
+NOW_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)  # to join two of zmq's own flags takes as long as to send a frame
 send = zmq.backend.Socket.send
 """(socket, frame, flags): sends one frame, copied. `zmq.Socket.send` first looks for what no socket here has."""
 

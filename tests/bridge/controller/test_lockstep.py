@@ -14,7 +14,7 @@ from tandem.bridge.contract import BodyStopped
 from tandem.bridge.controller import lockstep
 from tandem.bridge.controller.lockstep_gateway import LockstepGateway
 from tandem.bridge.controller.setup import Setup
-from tandem.bridge.wire import Message, Refusal, decode, encode
+from tandem.bridge.wire import Message, Refusal, Refused, decode, encode
 
 HOME = np.array([0.4, 0.0, 0.3, 1.0])
 
@@ -121,6 +121,9 @@ def test_a_picture_is_of_ones_own_world_or_of_none():
         mine, _ = body.reset(seed=1)
         body.link.release(body._grant)
         theirs, _ = other.reset(seed=2)
+        with pytest.raises(BodyStopped, match=Refusal.STALE_EPOCH):
+            _ = mine[key]
+        body._forget_lease_after(Refused(Refusal.WRONG_SESSION, ""))  # as if the controller had been started again
         with pytest.raises(BodyStopped, match=Refusal.STALE_EPOCH):
             _ = mine[key]
         assert theirs[key].any()
